@@ -1,0 +1,98 @@
+"""Atomic, content-addressed folders: how every step writes its result.
+
+An artifact is a folder named after the hash of its inputs. It is built beside its final place and appears by
+one rename, so that a step killed midway leaves the old result standing, and a step whose inputs have not
+changed finds its result and has nothing to do.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ml.errors import RunFailed
+from ml.settings import settings
+
+MANIFEST = "manifest.json"
+
+
+def digest(value: object) -> str:
+    """Sixteen hexadecimal digits that identify any JSON-like value."""
+    text = json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@cache
+def code_digest(*packages: str) -> str:
+    """Identifies the source of these folders of `ml/` (all of it where none is named): part of every key."""
+    root = Path(__file__).parent
+    folders = [root / package for package in packages] or [root]
+    files = sorted(path for folder in folders for path in folder.rglob("*.py"))
+    return digest({str(path.relative_to(root)): file_digest(path) for path in files})
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file beside its place, then rename it there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    beside.write_text(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(beside, path)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def artifact_path(kind: str, key: str) -> Path:
+    """Where the artifact of this kind and key stands or would stand."""
+    return settings().home / "artifacts" / kind / key
+
+
+def build(kind: str, inputs: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any] | None]) -> Path:
+    """Return the artifact of these inputs, made now only if it is not there yet.
+
+    Args:
+        kind: What it is, such as `features` or `retriever/als`.
+        inputs: Everything the result depends on; its digest is the key.
+        make: Writes the files into the folder it is handed and returns what its manifest adds.
+
+    Returns:
+        The folder, with a `manifest.json` that holds `kind`, `key`, `inputs` and what `make` returned.
+    """
+    key = digest(inputs)
+    final = artifact_path(kind, key)
+    if (final / MANIFEST).exists():
+        return final
+    beside = final.with_name(f".{key}.{uuid.uuid4().hex}")
+    beside.mkdir(parents=True)
+    try:
+        added = make(beside) or {}
+        write_json(beside / MANIFEST, {"kind": kind, "key": key, "inputs": dict(inputs), **added})
+        try:
+            os.rename(beside, final)
+        except OSError:
+            if not (final / MANIFEST).exists():  # not a twin that was quicker: a real failure
+                raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return final
+
+
+def manifest(path: Path) -> dict[str, Any]:
+    """The manifest of an artifact; raises `RunFailed` where there is none."""
+    if not (path / MANIFEST).exists():
+        raise RunFailed(f"{path} is not a finished artifact: it has no {MANIFEST}. Run the step that makes it again.")
+    found: dict[str, Any] = read_json(path / MANIFEST)
+    return found

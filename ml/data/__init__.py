@@ -1,0 +1,1 @@
+"""Getting data in (loaders, landing zone) and handing it out as arrays."""

@@ -1,0 +1,63 @@
+"""Array types, and rows of unequal length."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Indices = NDArray[np.int32]
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+Strings = NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """R rows of unequal length: row r is `values[offsets[r]:offsets[r + 1]]`."""
+
+    offsets: Ints  # (R + 1,)
+    values: Indices  # (N,)
+
+    @classmethod
+    def empty(cls, rows: int) -> "Ragged":
+        """`rows` rows with nothing in them."""
+        return cls(np.zeros(rows + 1, np.int64), np.zeros(0, np.int32))
+
+    @classmethod
+    def from_pairs(cls, row: Ints, value: Indices, rows: int) -> "Ragged":
+        """Group values by their row number; the order within a row is kept."""
+        order = np.argsort(row, kind="stable")
+        offsets = np.zeros(rows + 1, np.int64)
+        np.cumsum(np.bincount(row, minlength=rows), out=offsets[1:])
+        return cls(offsets, np.asarray(value, np.int32)[order])
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> Indices:
+        return self.values[self.offsets[row] : self.offsets[row + 1]]
+
+    @property
+    def lengths(self) -> Ints:
+        """(R,) values in each row."""
+        return np.diff(self.offsets)
+
+    @property
+    def rows(self) -> Ints:
+        """(N,) the row of each value."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    def take(self, rows: Ints) -> "Ragged":
+        """These rows, in this order."""
+        offsets, positions = take_ranges(self.offsets[rows], self.offsets[np.asarray(rows) + 1])
+        return Ragged(offsets, self.values[positions])
+
+
+def take_ranges(starts: Ints, stops: Ints) -> tuple[Ints, Ints]:
+    """Offsets (R + 1,) and positions (N,) of the half-open ranges [starts, stops), one after the other."""
+    lengths = np.asarray(stops) - np.asarray(starts)
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    positions = np.arange(offsets[-1]) + np.repeat(np.asarray(starts) - offsets[:-1], lengths)
+    return offsets, positions

@@ -1,0 +1,193 @@
+"""The published marts as arrays: vocabularies, the event log, and the cases cut from it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from ml.artifacts import manifest
+from ml.data.arrays import Floats, Indices, Ints, Ragged, Strings
+from ml.data.requests import Cases, History, Requests
+from ml.data.windows import Windows, to_micros
+from ml.domains import Domain, Source, get_domain
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Identifiers in their fixed order; a number in the arrays is a position here."""
+
+    ids: Strings  # (V,) text, sorted
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def _index(self) -> pd.Index:
+        return pd.Index(self.ids)
+
+    def encode(self, ids: object) -> Indices:
+        """Positions of these identifiers; -1 for those not here."""
+        found: Indices = self._index.get_indexer(pd.Index(ids)).astype(np.int32)
+        return found
+
+
+@dataclass(frozen=True)
+class Log:
+    """N events that say something about liking, ordered by user, then time."""
+
+    user: Indices
+    item: Indices
+    at: Ints  # microseconds since 1970 UTC
+    session: Indices  # numbered over the whole log
+    place: Indices
+    weight: Floats
+    value: Floats
+    target: np.ndarray  # bool: an event that a recommendation should bring about
+    users: int
+    items: int
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    @cached_property
+    def offsets(self) -> Ints:
+        """(users + 1,) where each user's events begin."""
+        return np.searchsorted(self.user, np.arange(self.users + 1)).astype(np.int64)
+
+    def where(self, keep: np.ndarray) -> "Log":
+        """The events that a mask keeps."""
+        names = ("user", "item", "at", "session", "place", "weight", "value", "target")
+        return replace(self, **{name: getattr(self, name)[keep] for name in names})
+
+    def before(self, moment: int) -> "Log":
+        """The events strictly before an instant."""
+        return self.where(self.at < moment)
+
+    def history(self) -> History:
+        """All events as one history a user."""
+        return History(self.offsets, self.item, self.at, self.session, self.weight)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One published feature artifact, ready for models."""
+
+    path: Path
+    domain: Domain
+    source: Source
+    windows: Windows
+    users: Vocabulary
+    items: Vocabulary
+    places: Vocabulary
+    log: Log
+    catalogue: pd.DataFrame  # one row an item, in vocabulary order
+
+    def before(self, moment: int) -> "Dataset":
+        """The same vocabularies with only the events strictly before an instant."""
+        return replace(self, log=self.log.before(moment))
+
+    def snapshot_of(self, moment: Ints) -> Ints:
+        """The latest feature snapshot at or before each moment (ASOF); the first one where there is none."""
+        known = np.array([to_micros(at) for at in self.windows.snapshots])
+        return known[np.maximum(np.searchsorted(known, moment, side="right") - 1, 0)]
+
+
+def load_dataset(path: Path) -> Dataset:
+    """Read a published `features` artifact (see `ml.steps.features`)."""
+    described = manifest(path)
+    source = Source.model_validate(described["source"])
+    domain = source.applied_to(get_domain(described["domain"]))
+    windows = Windows.of(datetime.fromisoformat(described["as_of"]), domain.protocol)
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 2; SET TimeZone = 'UTC'")
+        catalogue = connection.execute(
+            "SELECT * FROM read_parquet($path) ORDER BY item_id", {"path": str(path / "items.parquet")}
+        ).df()
+        weights = pd.DataFrame(domain.event_weights.items(), columns=["event_type", "weight"])
+        connection.register("weights", weights)
+        events = connection.execute(
+            """
+            SELECT user_id, item_id, session_id, place_id, epoch_us(occurred_at) AS at, weight,
+                   coalesce(value, 0) AS value, event_type
+            FROM read_parquet($path) JOIN weights USING (event_type)
+            WHERE weight > 0
+            ORDER BY user_id, occurred_at, session_id, session_position, event_id
+            """,
+            {"path": str(path / "events.parquet")},
+        ).df()
+    items = Vocabulary(catalogue["item_id"].to_numpy(object))
+    users, user = _encoded(events["user_id"])
+    _, session = _encoded(events["session_id"])
+    places, place = _encoded(events["place_id"])
+    log = Log(
+        user=user, item=items.encode(events["item_id"]), at=events["at"].to_numpy(np.int64), session=session,
+        place=place, weight=events["weight"].to_numpy(np.float32), value=events["value"].to_numpy(np.float32),
+        target=events["event_type"].isin(domain.target_events).to_numpy(), users=len(users), items=len(items),
+    )  # fmt: skip
+    return Dataset(path, domain, source, windows, users, items, places, log, catalogue)
+
+
+def _encoded(column: pd.Series) -> tuple[Vocabulary, Indices]:
+    """A sorted vocabulary of a column and the positions of its values in it; -1 for missing ones."""
+    codes, ids = pd.factorize(column, sort=True)
+    return Vocabulary(np.asarray(ids, object)), codes.astype(np.int32)
+
+
+def requests_for(log: Log, user: Indices, moment: Ints) -> Requests:
+    """One request a (user, moment): the user's events strictly before it, no current session.
+
+    A user number of -1 is an unknown user: its history is empty.
+    """
+    known = np.maximum(user, 0)
+    starts = log.offsets[known]
+    # Order by user, then time, makes one sorted key of both.
+    span = np.int64(max(int(log.at.max(initial=0)), int(np.max(moment, initial=0)))) + 1
+    key = log.user.astype(np.int64) * span + log.at
+    stops = np.maximum(np.searchsorted(key, known * span + moment, side="left"), starts)
+    stops = np.where(user < 0, starts, stops)
+    place = np.where(stops > starts, log.place[np.maximum(stops - 1, 0)] if len(log) else -1, -1).astype(np.int32)
+    return Requests(
+        np.asarray(user, np.int32), np.asarray(moment, np.int64), place,
+        log.history().cut(starts, stops), Ragged.empty(len(user)),
+    )  # fmt: skip
+
+
+def user_cases(log: Log, start: int, stop: int) -> Cases:
+    """One case a user who took something in [start, stop): the distinct items, from all known before `start`."""
+    taken = np.flatnonzero(log.target & (log.at >= start) & (log.at < stop))
+    pairs = np.unique(log.user[taken].astype(np.int64) * log.items + log.item[taken])
+    user, row = np.unique(pairs // log.items, return_inverse=True)
+    requests = requests_for(log, user.astype(np.int32), np.full(len(user), start, np.int64))
+    labels = Ragged.from_pairs(row, (pairs % log.items).astype(np.int32), len(user))
+    return Cases(requests, labels, user)
+
+
+def session_cases(log: Log, start: int, stop: int) -> Cases:
+    """One case for each item after the first of a session that lies in [start, stop): the item, from its prefix."""
+    order = np.lexsort((np.arange(len(log)), log.session))  # the log's order within each session
+    first = np.r_[True, np.diff(log.session[order]) != 0] if len(log) else np.zeros(0, bool)
+    begin = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+    inside = (log.at[order] >= start) & (log.at[order] < stop)
+    starts_inside = inside[begin] if len(order) else inside
+    at = np.flatnonzero(~first & inside & starts_inside & log.target[order])
+    event = order[at]
+    history = log.history().cut(log.offsets[log.user[event]], event.astype(np.int64))
+    ordered_items = Ragged(np.array([0, len(order)]), log.item[order])
+    prefixes = History(np.array([0, len(order)]), ordered_items.values, log.at, log.session, log.weight).cut(
+        begin[at], at
+    )
+    requests = Requests(log.user[event], log.at[event], log.place[event - 1], history, prefixes.items)
+    labels = Ragged(np.arange(len(event) + 1, dtype=np.int64), log.item[event])
+    return Cases(requests, labels, log.session[event].astype(np.int64))
+
+
+def cases_in(dataset: Dataset, start: datetime, stop: datetime) -> list[Cases]:
+    """The cases of [start, stop), one batch a cadence (all of a batch share their feature snapshot)."""
+    cut = {"user": user_cases, "session": session_cases}[dataset.domain.protocol.unit]
+    cadence = dataset.windows.cadence
+    moments = dataset.windows.moments(start, stop)
+    return [cut(dataset.log, to_micros(at), to_micros(at + cadence)) for at in moments]

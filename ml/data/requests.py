@@ -1,0 +1,82 @@
+"""What a recommender is asked: R requests as arrays, each with only what was known before its moment."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ml.data.arrays import Floats, Indices, Ints, Ragged, take_ranges
+
+
+@dataclass(frozen=True)
+class History:
+    """The events of R requests' users before their moments, oldest first within a request."""
+
+    offsets: Ints  # (R + 1,)
+    item: Indices  # (N,) column of the item vocabulary
+    at: Ints  # (N,) microseconds since 1970 UTC
+    session: Indices  # (N,) which session (basket), numbered over the whole log
+    weight: Floats  # (N,) what the event says about liking, by the domain's declaration
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def items(self) -> Ragged:
+        """The items alone."""
+        return Ragged(self.offsets, self.item)
+
+    @property
+    def rows(self) -> Ints:
+        """(N,) the request of each event."""
+        return self.items.rows
+
+    def take(self, rows: Ints) -> "History":
+        """The histories of these requests, in this order."""
+        return self.cut(self.offsets[rows], self.offsets[np.asarray(rows) + 1])
+
+    def cut(self, starts: Ints, stops: Ints) -> "History":
+        """The events in these ranges of positions, one range a request."""
+        offsets, at = take_ranges(starts, stops)
+        return History(offsets, self.item[at], self.at[at], self.session[at], self.weight[at])
+
+
+@dataclass(frozen=True)
+class Requests:
+    """R requests for a slate."""
+
+    user: Indices  # (R,) row of the user vocabulary; -1: unknown
+    moment: Ints  # (R,) microseconds since 1970 UTC
+    place: Indices  # (R,) row of the place vocabulary (a store); -1: unknown
+    history: History  # everything of the user before the moment, the current session included
+    session: Ragged  # items of the current session so far; often empty
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def take(self, rows: Ints) -> "Requests":
+        """These requests, in this order."""
+        rows = np.asarray(rows)
+        return Requests(
+            self.user[rows], self.moment[rows], self.place[rows], self.history.take(rows), self.session.take(rows)
+        )
+
+    def with_session(self, session: Ragged) -> "Requests":
+        """The same requests in the middle of these sessions."""
+        return replace(self, session=session)
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Requests with what then happened: the material of training and evaluation."""
+
+    requests: Requests
+    labels: Ragged  # the distinct items taken
+    unit: Ints  # (R,) whom to resample: cases of one household (or session) stay together
+
+    def __len__(self) -> int:
+        return len(self.requests)
+
+    def take(self, rows: Ints) -> "Cases":
+        """These cases, in this order."""
+        rows = np.asarray(rows)
+        return Cases(self.requests.take(rows), self.labels.take(rows), self.unit[rows])

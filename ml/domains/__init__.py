@@ -1,0 +1,16 @@
+"""The declared domains, by name."""
+
+from ml.domains.domain import Domain, Drift, Gate, Guardrails, Protocol, Source
+from ml.domains.retail import RETAIL
+from ml.errors import BadInput
+
+DOMAINS = {domain.name: domain for domain in (RETAIL,)}
+
+__all__ = ["DOMAINS", "Domain", "Drift", "Gate", "Guardrails", "Protocol", "Source", "get_domain"]
+
+
+def get_domain(name: str) -> Domain:
+    """The declared domain of this name; raises `BadInput` for any other."""
+    if name not in DOMAINS:
+        raise BadInput(f"there is no domain {name!r}; declared are: {', '.join(sorted(DOMAINS))}")
+    return DOMAINS[name]

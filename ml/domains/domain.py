@@ -1,0 +1,102 @@
+"""What a domain is: data that the whole of Slate reads, so that nothing below asks which domain it runs."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Frozen(BaseModel):
+    """A value: typed, validated, immutable, and strict about names it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Protocol(Frozen):
+    """How time is cut into windows, and what one evaluated case is (DESIGN: point in time).
+
+    Windows are counted in cadences back from the as-of instant: retrievers learn before t1, the ranker's labels
+    lie in [t1, t2), parameters and stopping are chosen on [t2, t3), and [t3, as-of) is the test.
+    """
+
+    unit: Literal["user", "session"] = Field(
+        "user",
+        description="`user`: what a user takes in one cadence, from all before it. "
+        "`session`: each next item of a session, from its prefix.",
+    )
+    cadence_days: int = Field(7, ge=1, le=31, description="Days between two feature snapshots.")
+    day_starts_at_hour: int = Field(0, ge=0, le=23, description="Hour (UTC) at which the source's day begins.")
+    ranker_cadences: int = Field(4, ge=1)
+    validation_cadences: int = Field(2, ge=1)
+    test_cadences: int = Field(4, ge=1)
+
+    @property
+    def snapshots(self) -> int:
+        """Feature snapshots a training run needs: one at the start of each cadence, and one as of its end."""
+        return self.ranker_cadences + self.validation_cadences + self.test_cadences + 1
+
+
+class Guardrails(Frozen):
+    """What a challenger may not fall below, relative to the champion (to the best baseline, for the first)."""
+
+    minimum_coverage_ratio: float = Field(0.8, description="Distinct items recommended at 10, ratio to the champion's.")
+    minimum_diversity_ratio: float = Field(0.9, description="Diversity within a slate of 10, ratio to the champion's.")
+    maximum_popularity_ratio: float = Field(1.25, description="Mean popularity of recommended items, ratio.")
+
+
+class Gate(Frozen):
+    """When a challenger becomes champion (DESIGN: gates decide, people may overrule)."""
+
+    metric: str = "ndcg@10"
+    freshness_margin: float = Field(-0.02, le=0, description="Lowest relative loss for the same configuration.")
+    guardrails: Guardrails = Guardrails()
+
+
+class Drift(Frozen):
+    """When the monitor starts a retrain."""
+
+    maximum_drifted_share: float = Field(0.5, gt=0, le=1, description="Share of features that have drifted.")
+    minimum_quality_ratio: float = Field(0.9, gt=0, description="nDCG@10 of the last window over the tested one.")
+
+
+class DataRules(Frozen):
+    """What landed data must keep to before anything is made of it."""
+
+    minimum_volume_ratio: float = Field(0.5, gt=0, lt=1, description="Last day's events over the day's before.")
+    event_types: tuple[str, ...] = Field(description="Every event type that the source may send.")
+
+
+class Domain(Frozen):
+    """One business that Slate recommends for."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    loader: str = Field(description="Name of the loader in `ml.data.loaders` that lands the domain's own data.")
+    user_noun: str = Field("user", description="What people call a user in reports.")
+    event_weights: dict[str, float] = Field(description="How much an event says about liking; 0: nothing.")
+    target_events: tuple[str, ...] = Field(description="The events that a recommendation should bring about.")
+    protocol: Protocol = Protocol()
+    quotas: dict[str, int] = Field(description="Candidates each retriever hands to the ranker.")
+    maximum_candidates: int = Field(500, description="Merged candidates that are ranked.")
+    baselines: tuple[str, ...] = Field(description="Retrievers that serve as the simple baselines.")
+    slate_size: int = 10
+    registered_model: str = Field(description="Name in the MLflow registry.")
+    example_users: tuple[str, ...] = Field((), description="Users that the demo shows.")
+    gate: Gate = Gate()
+    drift: Drift = Drift()
+    data_rules: DataRules
+    retrain_schedule: str = Field("0 3 * * 1", description="Cron expression (UTC) of the features DAG.")
+    monitor_schedule: str = Field("0 6 * * 1", description="Cron expression (UTC) of the monitor DAG.")
+
+
+class Source(Frozen):
+    """What the landed data lacks or changes about its domain: written at landing, read by all that follows."""
+
+    name: str = Field(description="Where the data came from, such as `complete_journey`.")
+    absent: tuple[str, ...] = Field((), description="Contract columns that the source does not have.")
+    protocol: Protocol | None = None
+    target_events: tuple[str, ...] | None = None
+
+    def applied_to(self, domain: Domain) -> Domain:
+        """The domain as this source needs it."""
+        changes = {name: value for name in ("protocol", "target_events") if (value := getattr(self, name)) is not None}
+        return domain.model_copy(update=changes)

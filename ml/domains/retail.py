@@ -1,0 +1,28 @@
+"""Retail: shops whose customers view, put in baskets and buy."""
+
+from ml.domains.domain import DataRules, Domain, Protocol
+
+RETAIL = Domain(
+    name="retail",
+    title="Retail",
+    loader="complete_journey",
+    user_noun="household",
+    event_weights={"view": 0.1, "add_to_basket": 0.4, "purchase": 1.0, "adjustment": 0.0},
+    target_events=("purchase",),
+    # Complete Journey's timestamps are UTC, its shops keep the time of the eastern United States.
+    protocol=Protocol(day_starts_at_hour=5),
+    quotas={
+        "personal_frequency": 150,
+        "tifu_knn": 150,
+        "two_tower": 150,
+        "als": 100,
+        "item_to_item": 100,
+        "popularity": 100,
+        "content": 50,
+        "basket": 100,
+    },
+    baselines=("popularity", "personal_frequency", "tifu_knn", "item_to_item", "als"),
+    registered_model="retail-slate",
+    example_users=("900", "1228", "1762"),
+    data_rules=DataRules(event_types=("view", "add_to_basket", "purchase", "adjustment")),
+)

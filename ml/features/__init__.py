@@ -1,0 +1,1 @@
+"""Features: declared once, computed by dbt, kept up to date by the streaming fold, read here as arrays."""

@@ -1,0 +1,43 @@
+"""All configuration that depends on where Slate runs, typed and in one place.
+
+What depends on the domain is in `ml.domains`; what depends on one training run are its parameters.
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Read from the environment: `SLATE_HOME`, `SLATE_THREADS` and so on."""
+
+    model_config = SettingsConfigDict(env_prefix="SLATE_", frozen=True)
+
+    home: Path = Field(PROJECT_ROOT / ".slate", description="Everything a run writes lives under here.")
+    project: Path = Field(PROJECT_ROOT, description="The checkout that holds dbt_project/, dags/ and expectations/.")
+    threads: int = Field(2, ge=1, description="Threads that one step may use.")
+    memory_limit: str = Field("2GB", pattern=r"^\d+(MB|GB)$", description="What DuckDB may hold in memory.")
+    tracking_uri: str | None = Field(None, description="MLflow server; default: SQLite under home.")
+    approval_required: bool = Field(False, description="Ask a person in Airflow before the champion changes.")
+
+    def domain_path(self, room: str, domain: str) -> Path:
+        """The folder of one domain in one room, such as `.slate/landing/retail`."""
+        return self.home / room / domain
+
+    @property
+    def dbt_project(self) -> Path:
+        """The dbt project of this checkout."""
+        return self.project / "dbt_project"
+
+    def warehouse(self, domain: str) -> Path:
+        """The DuckDB file of one domain; one process writes it at a time."""
+        return self.home / "warehouse" / f"{domain}.duckdb"
+
+
+def settings() -> Settings:
+    """The settings in force now (read anew, so that tests may change the environment)."""
+    found = Settings()
+    return found.model_copy(update={"home": found.home.expanduser().resolve()})
