@@ -61,7 +61,16 @@ class Drift(Frozen):
 class DataRules(Frozen):
     """What landed data must keep to before anything is made of it."""
 
-    minimum_volume_ratio: float = Field(0.5, gt=0, lt=1, description="Last day's events over the day's before.")
+    minimum_volume_ratio: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="The last full day must hold more than this ratio of the events of the day before it "
+        "(of what is usual, for a weekday that usually falls far).",
+    )
+    volume_rule_starts_at: int = Field(
+        50, ge=1, description="Events of the day before, below which the volume of a day is left to chance."
+    )
     event_types: tuple[str, ...] = Field(description="Every event type that the source may send.")
 
 

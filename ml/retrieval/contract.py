@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
-from ml.data.arrays import Floats, Indices, Ragged
+from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged
 from ml.data.dataset import Dataset
 from ml.data.requests import Requests
 from ml.domains.domain import Frozen
@@ -77,24 +77,68 @@ def top_k(scores: Floats, k: int, *, exclude: Ragged | None = None, only: Ragged
         k: How many.
         exclude: Items that may not be returned, a row a request.
         only: The only items that may be returned, a row a request.
+
+    Raises:
+        ValueError: where a score is not a number.
     """
-    scores = np.array(scores, np.float32)  # a copy: it is masked below
-    if only is not None:
-        kept = scores[only.rows, only.values]
-        scores[:] = -np.inf
-        scores[only.rows, only.values] = kept
-    if exclude is not None:
-        scores[exclude.rows, exclude.values] = -np.inf
     rows, items = scores.shape
     k = min(k, items)
-    # The K-th score alone does not decide who is in where it is tied: take every tied item, then order them.
-    threshold = np.partition(scores, items - k, axis=1)[:, items - k]
-    row, item = np.nonzero((scores >= threshold[:, None]) & np.isfinite(scores))
-    order = np.lexsort((item, -scores[row, item], row))
-    row, item = row[order], item[order]
+    if not rows or not k:
+        return Ranking(np.full((rows, k), -1, np.int32), np.full((rows, k), -np.inf, np.float32))
+    if only is not None:
+        key = np.unique(only.rows * items + only.values)
+        if exclude is not None:
+            key = np.setdiff1d(key, exclude.rows * items + exclude.values)
+        _refuse_nan(scores.ravel()[key])
+        key = key[scores.ravel()[key] > -np.inf]
+    else:
+        if exclude is not None:
+            scores = scores.copy()
+            scores[exclude.rows, exclude.values] = -np.inf
+        key = np.flatnonzero(_contenders(scores, k))
+    row, item = np.divmod(key, items)
+    return _ordered(row, item, scores[row, item], rows, k)
+
+
+def _contenders(scores: Floats, k: int) -> Bools:
+    """(R, items) a mask of few items that holds the K best of each row.
+
+    The K-th best of the maxima of disjoint blocks is a lower bound of the K-th best score, found in one pass.
+    """
+    rows, items = scores.shape
+    size = max(1, items // (8 * k))
+    blocks = items // size
+    best = scores[:, : blocks * size].reshape(rows, blocks, size).max(axis=2)
+    _refuse_nan(best)
+    _refuse_nan(scores[:, blocks * size :])
+    bound = np.partition(best, blocks - k, axis=1)[:, blocks - k]
+    mask: Bools = scores >= np.maximum(bound, np.finfo(np.float32).min)[:, None]
+    for row in np.flatnonzero(np.count_nonzero(mask, axis=1) > 8 * k):  # ties, or all candidates in few blocks
+        mask[row] = _exactly(scores[row], k)
+    return mask
+
+
+def _exactly(scores: Floats, k: int) -> Bools:
+    """(items,) a mask of the K best items of one row, ties by item number."""
+    last = np.partition(scores, len(scores) - k)[len(scores) - k]
+    mask: Bools = scores > last
+    if last > -np.inf:
+        mask[np.flatnonzero(scores == last)[: k - np.count_nonzero(mask)]] = True
+    return mask
+
+
+def _ordered(row: Ints, item: Ints, score: Floats, rows: int, k: int) -> Ranking:
+    """The K best of the contenders (N,), which come in order of row and item."""
+    order = np.lexsort((-score, row))
+    row, item, score = row[order], item[order], score[order]
     rank = np.arange(len(row)) - np.searchsorted(row, np.arange(rows))[row]
-    keep = rank < k
+    kept = rank < k
     found, values = np.full((rows, k), -1, np.int32), np.full((rows, k), -np.inf, np.float32)
-    found[row[keep], rank[keep]] = item[keep]
-    values[row[keep], rank[keep]] = scores[row[keep], item[keep]]
+    found[row[kept], rank[kept]] = item[kept]
+    values[row[kept], rank[kept]] = score[kept]
     return Ranking(found, values)
+
+
+def _refuse_nan(scores: Floats) -> None:
+    if np.isnan(scores).any():
+        raise ValueError("a score is NaN, which has no place in a ranking: say `-inf` for what is no candidate")

@@ -1,0 +1,20 @@
+{{ config(materialized='view') }}
+
+select
+    event_id,
+    user_id,
+    known_user,
+    session_id,
+    session_position,
+    item_id,
+    event_type,
+    occurred_at,
+    value,
+    quantity,
+    discount,
+    place_id,
+    device,
+    channel,
+    promoted,
+    slate_id
+from {{ ref('int_event_log') }}

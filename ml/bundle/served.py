@@ -1,0 +1,38 @@
+"""A bundle as MLflow asks it: a table of users in, a table of slates out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ml.bundle.bundle import Bundle, open_bundle
+
+OPENER = "ml.bundle.served:open_served"
+COLUMNS = {"user_id": str, "position": int, "item_id": str, "name": str, "score": float, "sources": str}
+
+
+@dataclass(frozen=True)
+class Served:
+    """A bundle that answers with slates of a fixed length."""
+
+    bundle: Bundle
+    slate_size: int
+
+    def example(self, count: int) -> pd.DataFrame:
+        """A valid input: the first users of the bundle."""
+        return pd.DataFrame({"user_id": [str(user) for user in self.bundle.users.ids[:count]]})
+
+    def predict(self, requests: pd.DataFrame) -> pd.DataFrame:
+        """Slates for the users of `user_id`: a row a place, with the retrievers that found it, comma-separated."""
+        rows = [
+            (slate.user_id, position, item.item_id, item.name, item.score, ",".join(item.sources))
+            for slate in self.bundle.recommend(requests["user_id"].tolist(), self.slate_size)
+            for position, item in enumerate(slate.items, start=1)
+        ]
+        return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def open_served(path: Path) -> Served:
+    """Open a sealed bundle to be asked by MLflow."""
+    bundle = open_bundle(path)
+    return Served(bundle, bundle.manifest["slate_size"])

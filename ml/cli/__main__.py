@@ -1,0 +1,5 @@
+"""`python -m ml.cli` is `slate`."""
+
+from ml.cli import main
+
+main()

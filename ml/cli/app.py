@@ -1,0 +1,211 @@
+"""The commands. Each is one public step; `--json` prints its result as one document."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ml import __version__
+from ml.cli import output
+
+app = typer.Typer(
+    name="slate", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False,
+    help="From raw customer interactions to personalised recommendation slates.",
+)  # fmt: skip
+
+bench = typer.Typer(no_args_is_help=True, help="Measure it on this machine.")
+app.add_typer(bench, name="bench")
+
+DomainOption = Annotated[str, typer.Option("--domain", help="The declared domain to work on.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+AsOfOption = Annotated[
+    str | None, typer.Option("--as-of", help="Only what was known before this date; default: the end of the data.")
+]
+KOption = Annotated[int, typer.Option("-k", min=1, max=100, help="How many items.")]
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command(epilog="Example: `slate land --mapping docs/examples/rsc15.yaml --data-folder ~/rsc15`")
+def land(
+    domain: DomainOption = "retail",
+    mapping: Annotated[Path | None, typer.Option(help="Mapping file of your own shop's data.")] = None,
+    data_folder: Annotated[Path | None, typer.Option(help="Where the files that the mapping names lie.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Land raw data as typed, append-only partitions."""
+    from ml import steps
+
+    output.emit(steps.land(domain, mapping=mapping, data_folder=data_folder), json, output.fields("Landed"))
+
+
+@app.command(epilog="Example: `slate features --as-of 2017-12-04`")
+def features(domain: DomainOption = "retail", as_of: AsOfOption = None, json: JsonOption = False) -> None:
+    """Build, test, validate and publish the marts."""
+    from ml import steps
+
+    steps.validate_landing(domain, as_of)
+    plan = steps.plan(domain, as_of)
+    steps.build_features(plan)
+    steps.validate_marts(plan)
+    path = steps.publish_features(plan)
+    output.emit({**plan, "path": path, "counts": steps.status(domain)["counts"]}, json, output.fields("Features"))
+
+
+@app.command(epilog="Example: `slate validate --accept-new-categories`")
+def validate(
+    domain: DomainOption = "retail",
+    as_of: AsOfOption = None,
+    accept_new_categories: Annotated[
+        bool, typer.Option(help="From now on take the categories that the landed items have as known.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Check the landed data and the marts against the suites in `expectations/`."""
+    from ml import steps
+
+    landing = steps.validate_landing(domain, as_of, accept_new_categories=accept_new_categories)
+    marts = steps.validate_marts(steps.plan(domain, as_of))
+    output.emit({"landing": landing, "marts": marts}, json, output.fields("Validated"))
+
+
+@app.command(epilog="Examples: `slate train two-tower --epochs 2` · `slate train --seed 11`")
+def train(
+    model: Annotated[str, typer.Argument(help="A retriever such as `two-tower`, `ranker`, or `all`.")] = "all",
+    domain: DomainOption = "retail",
+    models: Annotated[list[str] | None, typer.Option(help="Retrievers of the recommender; repeatable.")] = None,
+    as_of: AsOfOption = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 7,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
+    embedding_size: Annotated[int | None, typer.Option(help="Dimensions of learned vectors.")] = None,
+    loss: Annotated[str | None, typer.Option(help="Loss of the two-tower model.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Train one model or all of them; what has not changed is reused."""
+    from ml import steps
+
+    chosen = {"models": models, "as_of": as_of, "seed": seed, "epochs": epochs, "embedding_size": embedding_size}
+    result = steps.train(domain, model.replace("-", "_"), chosen | {"loss": loss})
+    output.emit(result, json, output.fields("Trained"))
+
+
+@app.command(epilog="Example: `slate evaluate --json`")
+def evaluate(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+    """Judge the last training run on its test window."""
+    from ml import steps
+
+    output.emit(steps.evaluate(steps.last_training(domain)), json, output.fields("Evaluated"))
+
+
+@app.command(epilog="Example: `slate publish`")
+def publish(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+    """Seal the last training run into a bundle, index included, and register it as challenger."""
+    from ml import steps
+
+    output.emit(steps.publish(steps.last_training(domain)), json, output.fields("Published"))
+
+
+@app.command(epilog='Example: `slate promote --force --reason "seasonal range, agreed with buying"`')
+def promote(
+    domain: DomainOption = "retail",
+    force: Annotated[bool, typer.Option(help="Overrule a refusal; needs a reason.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Why the gate is overruled.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Judge the challenger against the champion, and make it champion if the gate agrees."""
+    from ml import steps
+
+    decision = steps.judge(domain)
+    result = steps.promote(domain, decision, force=force, reason=reason)
+    output.emit(result, json, output.fields("Promotion"))
+    raise typer.Exit(0 if result["promoted"] else 1)
+
+
+@app.command(epilog="Example: `slate recommend --user 900 -k 5`")
+def recommend(
+    user: Annotated[str, typer.Option(help="Identifier of the user; an unknown one gets what is popular.")],
+    domain: DomainOption = "retail",
+    k: KOption = 10,
+    json: JsonOption = False,
+) -> None:
+    """The champion's slate for one user."""
+    from ml import steps
+
+    output.emit(steps.recommend(domain, user, k), json, output.slate)
+
+
+@app.command(epilog="Example: `slate similar --item 1095275`")
+def similar(
+    item: Annotated[str, typer.Option(help="Identifier of the item.")],
+    domain: DomainOption = "retail",
+    k: KOption = 10,
+    json: JsonOption = False,
+) -> None:
+    """Items nearest to one item."""
+    from ml import steps
+
+    output.emit(steps.similar(domain, item, k), json, output.slate)
+
+
+@app.command(epilog="Example: `slate report`")
+def report(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+    """Report drift, quality and diversity of the last window against the training window."""
+    from ml import steps
+
+    output.emit(steps.report(domain), json, output.fields("Report"))
+
+
+@app.command(epilog="Example: `slate status --json`")
+def status(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+    """Where the domain stands: data, champion, last runs."""
+    from ml import steps
+
+    output.emit(steps.status(domain), json, output.status)
+
+
+@app.command(epilog="Example: `slate leaderboard --json`")
+def leaderboard(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+    """Every model of the last evaluation against the baselines, with 95% intervals."""
+    from ml import steps
+
+    output.emit(steps.leaderboard(domain), json, output.leaderboard)
+
+
+@app.command(epilog="Example: `slate demo --domain retail`")
+def demo(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+    """Turn the wheel once through Airflow, from raw data to a champion, and show what came of it."""
+    from ml.wheel.demo import demo as turn
+    from ml.wheel.summary import render
+
+    output.emit(turn(domain), json, render)
+
+
+@app.command(epilog="Example: `slate ui`")
+def ui(domain: DomainOption = "retail") -> None:
+    """Serve Airflow, MLflow and the reports on loopback until Ctrl-C."""
+    from ml.logs import console
+    from ml.wheel.ui import serve_ui
+
+    serve_ui(domain, console)
+
+
+@bench.command("demo", epilog="Example: `slate bench demo --json`")
+def bench_demo(json: JsonOption = False) -> None:
+    """Time and memory of each stage of the demo's turns."""
+    from ml.wheel.measure import measured_turns
+    from ml.wheel.summary import stages
+
+    output.emit(measured_turns(), json, stages)
+
+
+@bench.command("index", epilog="Example: `slate bench index --json`")
+def bench_index(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+    """Recall and speed of each nearest-neighbour index on the champion's own vectors."""
+    from ml import steps
+
+    output.emit(steps.compare_indexes(domain), json, output.records("Indexes"))

@@ -1,0 +1,83 @@
+"""What commands print: one JSON document for programs, a table for people, both on standard output."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+
+def emit(result: Any, as_json: bool, render: Callable[[Any], Iterable[Any]]) -> None:
+    """Print a result: as JSON where asked, otherwise as the tables that `render` makes of it."""
+    if as_json:
+        typer.echo(json.dumps(result, indent=2, ensure_ascii=False, default=str))
+        return
+    console = Console()
+    for part in render(result):
+        console.print(part)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """A plain table; numbers are aligned by their text."""
+    made = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*("" if value is None else str(value) for value in row))
+    return made
+
+
+def fields(title: str) -> Callable[[Mapping[str, Any]], Iterable[Table]]:
+    """Render a flat document as two columns."""
+
+    def render(result: Mapping[str, Any]) -> Iterable[Table]:
+        yield table(title, ("field", "value"), [(name, _short(value)) for name, value in result.items()])
+
+    return render
+
+
+def records(title: str) -> Callable[[Sequence[Mapping[str, Any]]], Iterable[Table]]:
+    """Render documents of the same fields, one a row."""
+
+    def render(result: Sequence[Mapping[str, Any]]) -> Iterable[Table]:
+        columns = list(result[0]) if result else []
+        yield table(title, columns, [[_short(row[column]) for column in columns] for row in result])
+
+    return render
+
+
+def leaderboard(document: dict[str, Any]) -> Iterable[Table]:
+    """Render every model against the baselines, a table a segment."""
+    from ml.evaluation.rendering import render_tables
+
+    yield from render_tables(document)
+
+
+def slate(result: Mapping[str, Any]) -> Iterable[Table]:
+    """Render the items of a slate, or items similar to another."""
+    subject = result.get("user_id") or result.get("item_id")
+    columns = ("#", "item", "name", "score", "found by")
+    rows = [
+        (place, item["item_id"], item["name"], f"{item['score']:.3f}", ", ".join(item.get("sources", ())))
+        for place, item in enumerate(result["items"], 1)
+    ]
+    yield table(f"For {subject} (model version {result['model_version']})", columns, rows)
+
+
+def status(result: Mapping[str, Any]) -> Iterable[Table]:
+    """Render where a domain stands."""
+    yield table(f"{result['domain']}: data as of {result['as_of']}", ("mart", "rows"), result["counts"].items())
+    versions = [(alias, result[alias]) for alias in ("champion", "challenger")]
+    yield table("Registry", ("alias", "version"), versions)
+    runs = [
+        (step, run["state"], run["started_at"], run.get("seconds"), run.get("message"))
+        for step, run in result["runs"].items()
+    ]
+    yield table("Last runs", ("step", "state", "started", "seconds", "message"), runs)
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 400 else f"{text[:400]}…"

@@ -1,0 +1,113 @@
+"""The landing zone as its readers see it: immutable typed partitions, and a word about their source.
+
+    SLATE_HOME/landing/<domain>/source.json
+    SLATE_HOME/landing/<domain>/<table>/<hash>/{data.parquet,manifest.json}
+    SLATE_HOME/landing/<domain>/superseded/<table>/<hash>/…
+
+A partition holds one slice of a table (a month, a file). It is written once, appears by one rename and never
+changes; landing the same content again changes nothing. When a slice of events or placements lands anew with other
+content, the older partition moves to `superseded/`, out of the readers' sight but not lost; of items and users every
+version stays, since what was known last month must not change today. `ml.data.landing_writer` writes all this.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ml.artifacts import MANIFEST, read_json
+from ml.data.schema import INTERACTIONS, TABLES
+from ml.domains import Source
+from ml.errors import RunFailed
+from ml.settings import settings
+
+DATA = "data.parquet"
+SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One landed slice of a table; instants are aware, UTC.
+
+    Attributes:
+        hash: Sixteen hexadecimal digits that identify the content; the name of the folder.
+        slice: Which part of the source it is, such as `2017-03` or `events.csv`.
+        as_of: The latest event of the whole source when this was landed.
+        min_occurred_at: The partition's first event (None where the table has no time or no rows).
+        max_occurred_at: The partition's last event.
+    """
+
+    folder: Path
+    table: str
+    source: str
+    slice: str
+    hash: str
+    rows: int
+    as_of: datetime | None
+    min_occurred_at: datetime | None
+    max_occurred_at: datetime | None
+    landed_at: datetime
+
+    @property
+    def data(self) -> Path:
+        """The Parquet file."""
+        return self.folder / DATA
+
+
+def landing_folder(domain: str) -> Path:
+    """Where a domain's data lands."""
+    return settings().domain_path("landing", domain)
+
+
+def table_glob(domain: str, table: str) -> str:
+    """A glob over every Parquet file of a table."""
+    return str(landing_folder(domain) / table / "*" / DATA)
+
+
+def partitions(domain: str, table: str | None = None) -> list[Partition]:
+    """The partitions of one table, or of all tables, in the order in which they landed."""
+    tables = [table] if table else list(TABLES)
+    folders = [path.parent for name in tables for path in (landing_folder(domain) / name).glob(f"*/{MANIFEST}")]
+    return sorted((_read_partition(folder) for folder in folders), key=lambda part: (part.landed_at, part.slice))
+
+
+def _read_partition(folder: Path) -> Partition:
+    found: dict[str, Any] = read_json(folder / MANIFEST)
+    for name in ("as_of", "min_occurred_at", "max_occurred_at", "landed_at"):
+        found[name] = datetime.fromisoformat(found[name]) if found[name] else None
+    return Partition(folder=folder, **found)
+
+
+def row_counts(domain: str) -> dict[str, int]:
+    """Landed rows by table."""
+    counts = dict.fromkeys(TABLES, 0)
+    for partition in partitions(domain):
+        counts[partition.table] += partition.rows
+    return counts
+
+
+def data_end(domain: str) -> datetime:
+    """The latest landed event (aware, UTC); raises `RunFailed` where nothing has landed."""
+    ends = [part.max_occurred_at for part in partitions(domain, INTERACTIONS.name) if part.max_occurred_at]
+    if not ends:
+        raise RunFailed(f"nothing has landed for {domain} in {landing_folder(domain)}. Run: slate land")
+    return max(ends)
+
+
+def read_source(domain: str) -> Source:
+    """What the landed data lacks or changes about its domain; raises `RunFailed` where nothing has landed."""
+    path = landing_folder(domain) / "source.json"
+    if not path.exists():
+        raise RunFailed(f"nothing has landed for {domain} in {path.parent}. Run: slate land")
+    return Source.model_validate(read_json(path))
+
+
+def supersede(partition: Partition) -> Path:
+    """Take a partition out of its readers' sight, keeping it under `superseded/`; returns where it is now."""
+    kept = partition.folder.parents[1] / SUPERSEDED / partition.table / partition.hash
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(kept, ignore_errors=True)  # the same content, superseded once before
+    os.rename(partition.folder, kept)
+    return kept

@@ -1,0 +1,1 @@
+"""Ranking: the retrievers' candidates merged, described by features, and ordered by a learned ranker."""

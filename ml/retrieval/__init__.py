@@ -1,0 +1,30 @@
+"""One file a retriever behind one contract; here they are by name."""
+
+from importlib import import_module
+
+from ml.errors import BadInput
+from ml.retrieval.contract import Ranking, Retriever, State, TrainingData, top_k
+
+# Name → where its class is: importing one retriever must not import the libraries of all the others.
+RETRIEVERS: dict[str, str] = {
+    "popularity": "ml.retrieval.popularity:Popularity",
+    "personal_frequency": "ml.retrieval.personal_frequency:PersonalFrequency",
+    "personal_then_popular": "ml.retrieval.filled:PersonalThenPopular",
+    "tifu_knn": "ml.retrieval.tifu_knn:TifuKnn",
+    "item_to_item": "ml.retrieval.item_to_item:ItemToItem",
+    "basket": "ml.retrieval.item_to_item:Basket",
+    "als": "ml.retrieval.als:Als",
+    "content": "ml.retrieval.content:Content",
+    "two_tower": "ml.retrieval.two_tower:TwoTower",
+}
+
+__all__ = ["RETRIEVERS", "Ranking", "Retriever", "State", "TrainingData", "get_retriever", "top_k"]
+
+
+def get_retriever(name: str) -> type[Retriever]:
+    """The class of the retriever of this name; raises `BadInput` for any other."""
+    if name not in RETRIEVERS:
+        raise BadInput(f"there is no retriever {name!r}; there are: {', '.join(RETRIEVERS)}")
+    module, _, attribute = RETRIEVERS[name].partition(":")
+    found: type[Retriever] = getattr(import_module(module), attribute)
+    return found

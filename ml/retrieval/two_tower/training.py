@@ -1,0 +1,123 @@
+"""Fitting the towers: one epoch after the other until the validation recall no longer rises."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ml.logs import get_logger, progress
+from ml.retrieval.contract import TrainingData
+from ml.retrieval.two_tower.material import prepare
+from ml.retrieval.two_tower.network import TwoTowerNetwork
+from ml.retrieval.two_tower.objective import Objective
+from ml.retrieval.two_tower.parameters import TwoTowerParameters
+from ml.retrieval.two_tower.sampling import Sampler
+from ml.retrieval.two_tower.serving import Towers
+from ml.retrieval.two_tower.validation import Validation
+
+log = get_logger(__name__)
+Curves = dict[str, list[float]]
+LOSS, RECALL, DISCOVERY = "training_loss", "validation_recall@100", "validation_discovery_recall@100"
+WARM_UP = 0.05  # share of all steps over which the learning rate rises
+FINAL_RATE = 0.1  # share of the learning rate that the cosine decays to
+
+
+def train(data: TrainingData, parameters: TwoTowerParameters) -> tuple[Towers, Curves]:
+    """Fit both towers on the log before t1.
+
+    Returns:
+        The towers of the best epoch, and one value an epoch of the loss and of the validation recalls.
+    """
+    with reproducible(data.threads, data.seed):
+        return _Training(data, parameters).run()
+
+
+@contextmanager
+def reproducible(threads: int, seed: int) -> Iterator[None]:
+    """Torch with fixed threads, fixed seed and deterministic kernels; as it was before, afterwards."""
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
+
+
+def learning_rate_at(done: float) -> float:
+    """Share of the peak learning rate when this share of all steps is done: a short rise, then a cosine."""
+    cosine = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + np.cos(np.pi * done))
+    return float(min(1.0, done / WARM_UP) * cosine)
+
+
+class _Training:
+    """One fit: the state that its epochs hand on."""
+
+    def __init__(self, data: TrainingData, parameters: TwoTowerParameters) -> None:
+        self.parameters = parameters
+        self.device = _device(parameters.device)
+        material = prepare(data.dataset, parameters)
+        random = np.random.default_rng(data.seed)
+        self.network = TwoTowerNetwork(material.sizes, parameters).to(self.device)
+        self.objective = Objective(self.network, material, parameters, random, self.device)
+        self.sampler = Sampler(
+            material.requests, data.dataset.log.items, random, material.keep, parameters.batch_size,
+            parameters.positives, parameters.uniform_negatives,
+        )  # fmt: skip
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay, fused=True
+        )
+        self.towers = Towers(self.network, material.encoder)
+        self.validation = Validation.of(data.validation, parameters.validation_requests, parameters.history_length)
+        self.curves: Curves = {LOSS: [], RECALL: [], DISCOVERY: []}
+
+    def run(self) -> tuple[Towers, Curves]:
+        """Epochs until patience runs out; the weights of the best one stay."""
+        best: dict[str, Tensor] = {}
+        for epoch in range(self.parameters.epochs):
+            self._record(epoch, self._epoch(epoch))
+            latest = self.curves[RECALL]
+            # Without a validation case no epoch is better than the last one.
+            if np.isnan(latest[-1]) or latest[-1] == max(latest):
+                best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+            elif len(latest) - 1 - int(np.argmax(latest)) >= self.parameters.patience:
+                break
+        self.network.load_state_dict(best)
+        self.network.cpu().eval()
+        return self.towers, self.curves
+
+    def _epoch(self, epoch: int) -> float:
+        """The mean loss of one pass over the batches."""
+        self.network.train()
+        batches = self.sampler.epoch()
+        total = 0.0
+        for number, requests in enumerate(progress(batches, f"two_tower, epoch {epoch + 1}", len(batches))):
+            done = (epoch + (number + 1) / len(batches)) / self.parameters.epochs
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.parameters.learning_rate * learning_rate_at(done)
+            loss = self.objective(self.sampler.draw(requests))
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+            total += float(loss.detach())
+        return total / max(len(batches), 1)
+
+    def _record(self, epoch: int, loss: float) -> None:
+        every, discoveries = self.validation.recall(self.towers)
+        for name, value in ((LOSS, loss), (RECALL, every), (DISCOVERY, discoveries)):
+            self.curves[name].append(value)
+        log.info(
+            "two_tower epoch %d of %d: loss %.4f, validation recall@100 %.4f, of discoveries %.4f",
+            epoch + 1, self.parameters.epochs, loss, every, discoveries,
+        )  # fmt: skip
+
+
+def _device(wanted: str) -> torch.device:
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(wanted)

@@ -1,0 +1,43 @@
+"""One public function a pipeline step: what a DAG task or a command calls.
+
+Each is imported when it is first asked for: a step must not pay for the libraries of all the others.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "land": "landing",
+    "validate_landing": "validating",
+    "plan": "features",
+    "prepare_build": "features",
+    "build_features": "features",
+    "document_marts": "features",
+    "validate_marts": "validating",
+    "publish_features": "features",
+    "start_training": "training",
+    "last_training": "training",
+    "trained_retrievers": "training",
+    "train_retriever": "training",
+    "train_ranker": "training",
+    "train": "training",
+    "evaluate": "evaluating",
+    "publish": "publishing",
+    "judge": "promotion",
+    "promote": "promotion",
+    "rollback": "promotion",
+    "recommend_all": "recommending",
+    "recommend": "recommending",
+    "similar": "recommending",
+    "report": "reporting",
+    "status": "standing",
+    "leaderboard": "evaluating",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"there is no step {name!r}; there are: {', '.join(_HOME)}")
+    return getattr(import_module(f"ml.steps.{_HOME[name]}"), name)

@@ -1,0 +1,111 @@
+"""Judging a training on its test window, and the leaderboard that comes of it."""
+
+from pathlib import Path
+from typing import Any
+
+from ml.artifacts import build, digest, manifest, read_json, write_json
+from ml.errors import RunFailed
+from ml.evaluation.evaluation import Evaluation
+from ml.evaluation.judging import evaluate as judge_models
+from ml.evaluation.leaderboard import leaderboard as leaderboard_of
+from ml.evaluation.leaderboard import split_of
+from ml.evaluation.plots import forest_plot
+from ml.evaluation.protocol import Rankable
+from ml.evaluation.rendering import markdown
+from ml.evaluation.replay import ReplayedRecommender, ReplayedRetriever
+from ml.settings import settings
+from ml.steps.record import recorded
+from ml.steps.training import ranker_of, rankings_of, trained_retrievers
+from ml.steps.workbench import HELD_OUT_SHARE, evaluation_inputs, open_workbench
+from ml.tracking import runs
+
+RECOMMENDER = "slate"  # the composed recommender's name in the table
+Training = dict[str, Any]
+
+
+@recorded("evaluate")
+def evaluate(training: Training) -> dict[str, Any]:
+    """Judge every model of a training on the test window; the training's MLflow run ends with its metrics.
+
+    Returns:
+        `path` of the artifact (arrays of every case, the leaderboard, its plots), and the recommender's nDCG@10 by
+        segment with its difference from the best baseline.
+    """
+    domain = training["domain"]
+    folder = build("evaluation", evaluation_inputs(training), lambda made: _judge(training, made))
+    write_json(_pointer(domain), {"path": str(folder)})
+    board = _board(training, folder)
+    write_json(settings().domain_path("current", domain) / "board.json", board)
+    rows = [row for row in board["rows"] if row["model"] == RECOMMENDER]
+    metrics = {
+        f"test_{row['segment']}_{name}": value["mean"]
+        for row in rows
+        for name, value in row["metrics"].items()
+        if value["mean"] is not None
+    }
+    runs.log_result(training["parent_run"], metrics, files=[folder / "leaderboard.png", folder / "leaderboard.md"])
+    runs.close_training(training["parent_run"])
+    shown = {row["segment"]: _headline(row) for row in rows}
+    return {"domain": domain, "path": str(folder), "model": RECOMMENDER, "ndcg@10": shown}
+
+
+def leaderboard(domain: str) -> dict[str, Any]:
+    """The last evaluation's leaderboard: `split`, and `rows`, one a segment and model."""
+    path = settings().domain_path("current", domain) / "board.json"
+    if not path.exists():
+        raise RunFailed(f"{domain} has no evaluation yet. Run: slate train --domain {domain}, then slate evaluate")
+    document: dict[str, Any] = read_json(path)
+    return document
+
+
+def last_evaluation(domain: str) -> Evaluation:
+    """The last evaluation, case by case."""
+    if not _pointer(domain).exists():
+        raise RunFailed(f"{domain} has no evaluation yet. Run: slate evaluate --domain {domain}")
+    return Evaluation.load(Path(read_json(_pointer(domain))["path"]) / "cases")
+
+
+def _judge(training: Training, folder: Path) -> dict[str, Any]:
+    bench = open_workbench(training["features"], training["seed"])
+    rankings = {name: rankings_of(training, name) for name in trained_retrievers(training)}
+    models: list[Rankable] = [
+        ReplayedRetriever(name, "baseline" if name in training["baselines"] else "retriever", found)
+        for name, found in rankings.items()
+    ]
+    candidates = {name: rankings[name] for name in training["models"]}
+    models.append(ReplayedRecommender(RECOMMENDER, "recommender", ranker_of(training), candidates))
+    found = judge_models(models, bench.batches["test"], bench.dataset, bench.features, held_out=bench.held_out)
+    found.save(folder / "cases")
+    board = _board_of(found, training, bench.dataset.windows)
+    (folder / "leaderboard.md").write_text(markdown(board) + "\n", encoding="utf-8")
+    forest_plot(board, folder / "leaderboard.png")
+    return {"segments": {name: len(results) for name, results in found.segments.items()}}
+
+
+def _board(training: Training, folder: Path) -> dict[str, Any]:
+    bench = open_workbench(training["features"], training["seed"])
+    return _board_of(Evaluation.load(folder / "cases"), training, bench.dataset.windows)
+
+
+def _board_of(found: Evaluation, training: Training, windows: Any) -> dict[str, Any]:
+    seen = _configurations_that_saw(training, f"{windows.t3.isoformat()}/{windows.as_of.isoformat()}")
+    split = split_of(windows, seed=training["seed"], held_out_share=HELD_OUT_SHARE, configurations=seen)
+    return leaderboard_of(found, split, seed=training["seed"])
+
+
+def _configurations_that_saw(training: Training, window: str) -> int:
+    """How many configurations have been judged on this test window, this one included."""
+    path = settings().domain_path("current", training["domain"]) / "test_windows.json"
+    ledger: dict[str, list[str]] = read_json(path) if path.exists() else {}
+    configuration = digest(evaluation_inputs(training) | {"features": manifest(Path(training["features"]))["key"]})
+    ledger[window] = sorted({*ledger.get(window, []), configuration})
+    write_json(path, ledger)
+    return len(ledger[window])
+
+
+def _headline(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row["metrics"]["ndcg@10"], "versus_best_baseline": row["versus_best_baseline"].get("ndcg@10")}
+
+
+def _pointer(domain: str) -> Path:
+    return settings().domain_path("current", domain) / "evaluation.json"

@@ -1,0 +1,61 @@
+"""What a person may choose about one training run: typed, documented, and the source of the form in Airflow."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from ml.domains import Domain
+from ml.domains.domain import Frozen
+from ml.errors import BadInput
+
+
+class TrainingParameters(Frozen):
+    """Parameters of one training run; what is left out keeps each model's own default."""
+
+    models: tuple[str, ...] | None = Field(None, description="Retrievers to train; default: all of the domain.")
+    as_of: str | None = Field(None, description="Train as of this date (2018-01-01); default: the newest features.")
+    seed: int = Field(7, ge=0, lt=2**31, description="Seed of everything that is drawn at random.")
+    epochs: int | None = Field(None, ge=1, le=200, description="Passes over the data, for models that make several.")
+    embedding_size: int | None = Field(None, ge=4, le=512, description="Dimensions of learned vectors.")
+    learning_rate: float | None = Field(None, gt=0, lt=10, description="Step size of the neural models.")
+    loss: Literal["sampled_softmax", "contrastive", "triplet"] | None = Field(
+        None, description="Loss of the two-tower model."
+    )
+
+    def retrievers(self, domain: Domain) -> tuple[str, ...]:
+        """The chosen retrievers, in the domain's order; raises `BadInput` for one that it does not declare."""
+        unknown = sorted(set(self.models or ()) - set(domain.quotas))
+        if unknown:
+            raise BadInput(
+                f"models: {domain.name} declares no {', '.join(unknown)}; choose from {', '.join(domain.quotas)}"
+            )
+        return tuple(name for name in domain.quotas if name in (self.models or domain.quotas))
+
+    def of_retriever(self, name: str) -> Frozen:
+        """The parameters of one retriever: those chosen here that it has, defaults for the rest."""
+        from ml.retrieval import get_retriever  # here, so that Airflow reads the form without numpy and pandas
+
+        kind = get_retriever(name).Parameters
+        chosen = {
+            field: value for field, value in self.model_dump(exclude_none=True).items() if field in kind.model_fields
+        }
+        try:
+            return kind.model_validate(chosen)
+        except ValidationError as error:
+            raise BadInput(f"parameters of {name}: {describe(error)}") from None
+
+
+def parse_parameters(given: Mapping[str, Any]) -> TrainingParameters:
+    """Typed parameters from what a person or Airflow handed in; raises `BadInput` naming each wrong field."""
+    try:
+        return TrainingParameters.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise BadInput(f"training parameters: {describe(error)}") from None
+
+
+def describe(error: ValidationError) -> str:
+    """One line a wrong field."""
+    return "; ".join(
+        f"{'.'.join(map(str, each['loc']))}: {each['msg']} (got {each['input']!r})" for each in error.errors()
+    )

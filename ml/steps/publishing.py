@@ -1,0 +1,64 @@
+"""From a finished training to a sealed, registered challenger."""
+
+from pathlib import Path
+from typing import Any
+
+from ml.artifacts import digest, manifest
+from ml.bundle.bundle import open_bundle
+from ml.bundle.seal import Sealed, seal
+from ml.bundle.served import OPENER, Served
+from ml.data.dataset import Dataset
+from ml.settings import settings
+from ml.steps.record import recorded
+from ml.steps.training import recommender_of
+from ml.steps.workbench import open_workbench
+from ml.tracking import registry, runs
+
+EXAMPLES = 3  # users in the registered model's input example
+
+
+@recorded("publish")
+def publish(training: dict[str, Any]) -> dict[str, Any]:
+    """Seal the training's bundle, index included, and register it as the challenger; the champion is not touched.
+
+    Returns:
+        `bundle` (its folder), `version`, `index` (kind and recall) and `files`.
+
+    Raises:
+        RunFailed: where the index finds less than 98 % of what exact search finds.
+    """
+    domain, bench = training["domain"], open_workbench(training["features"], training["seed"])
+    lineage = lineage_of(training, bench.dataset)
+    parts = Sealed(recommender_of(training), bench.dataset, bench.features)
+    path = seal(parts, lineage, seed=training["seed"], threads=settings().threads)
+    bundle = open_bundle(path)
+    served = Served(bundle, bundle.manifest["slate_size"])
+    example = served.example(EXAMPLES)
+    version = registry.register_challenger(
+        domain, path, training["parent_run"], opener=OPENER, example=example, answer=served.predict(example)
+    )
+    described = {"version": version.number, "index": bundle.manifest["index"], "files": len(bundle.manifest["files"])}
+    return {"domain": domain, "bundle": str(path), **described}
+
+
+def lineage_of(training: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
+    """Where a bundle came from: enough to say what it may be judged on, and to make it again."""
+    features, windows = manifest(Path(training["features"])), dataset.windows
+    return {
+        "training": training["key"],
+        "recipe": training,
+        "features": features["key"],
+        "data_hash": features.get("data_hash"),
+        "configuration": configuration_of(training),
+        "as_of": windows.as_of.isoformat(),
+        "trained_until": windows.t3.isoformat(),
+        "windows": {name: getattr(windows, name).isoformat() for name in ("t1", "t2", "t3", "as_of")},
+        "seed": training["seed"],
+        "commit": runs.git_commit(),
+    }
+
+
+def configuration_of(training: dict[str, Any]) -> str:
+    """Identifies what a person chose, whatever the data: two trainings of one configuration differ by freshness."""
+    names = ("models", "quotas", "maximum_candidates", "retriever_parameters", "ranker_parameters")
+    return digest({name: training[name] for name in names})

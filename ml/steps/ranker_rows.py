@@ -1,0 +1,65 @@
+"""The rows that the ranker learns from, and those that say when it should stop."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ml.evaluation.replay import Key, fingerprint
+from ml.evaluation.segments import Batch, Segment
+from ml.logs import progress
+from ml.ranking.candidates import merge
+from ml.ranking.lambdamart import LabelledFrame
+from ml.ranking.training import concatenate, labelled_frame
+from ml.retrieval.contract import Ranking
+from ml.steps.workbench import Workbench
+
+# What the ranker practises: whatever a user takes, what is new to the user, and what completes a basket.
+PRACTISED = ("all", "discoveries", "basket_completion")
+NEGATIVES = 100  # candidates of a training request that were not taken; the rest repeat what these say
+TRAINING_REQUESTS = 6000  # at most, of each segment: keeps the rows within a gigabyte
+VALIDATION_REQUESTS = 600  # at most, of each segment and batch, with all of their candidates
+
+Rankings = Mapping[str, Mapping[Key, Ranking]]
+
+
+def ranker_rows(
+    bench: Workbench, rankings: Rankings, quotas: Mapping[str, int], maximum: int
+) -> tuple[LabelledFrame, LabelledFrame]:
+    """Training rows from [t1, t2) and validation rows from [t2, t3).
+
+    Args:
+        bench: The opened data set.
+        rankings: What each retriever, fitted before t1, answered to every case.
+        quotas: Candidates of each retriever that count.
+        maximum: Merged candidates a request.
+    """
+    generator = np.random.default_rng(bench.seed)
+
+    def rows(window: str, most: int, negatives: int | None) -> LabelledFrame:
+        parts = []
+        for batch in progress(bench.batches[window], f"rows of the {window} window"):
+            snapshot = bench.features.at(batch.moment)
+            for segment in batch.segments:
+                if segment.name in PRACTISED:
+                    chosen = _drawn(segment, most, generator)
+                    found = _chosen_rankings(rankings, batch, segment, chosen)
+                    candidates = merge(found, quotas, maximum)
+                    asked, labels = batch.requests.take(chosen), segment.labels.take(chosen)
+                    parts.append(labelled_frame(asked, labels, candidates, snapshot, negatives, generator))
+        return concatenate(parts)
+
+    batches = max(len(bench.batches["ranker"]), 1)
+    return rows("ranker", max(TRAINING_REQUESTS // batches, 1), NEGATIVES), rows(
+        "validation", VALIDATION_REQUESTS, None
+    )
+
+
+def _drawn(segment: Segment, most: int, generator: np.random.Generator) -> np.ndarray:
+    """Up to `most` requests that have a label, in order."""
+    asked = np.flatnonzero(segment.labels.lengths)
+    return np.sort(generator.choice(asked, min(most, len(asked)), replace=False))
+
+
+def _chosen_rankings(rankings: Rankings, batch: Batch, segment: Segment, rows: np.ndarray) -> dict[str, Ranking]:
+    key = fingerprint(batch.requests), segment.mode
+    return {name: Ranking(found[key].item[rows], found[key].score[rows]) for name, found in rankings.items()}

@@ -1,0 +1,213 @@
+"""Training: retrievers before t1, the ranker on what they find in [t1, t2), all of it judged after t3.
+
+Every result is an artifact keyed by all that it depends on: what has not changed is found, not made again, and a
+step killed midway leaves nothing behind. A training is described by a plain dict, so that Airflow can hand it from
+task to task.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ml.artifacts import artifact_path, build, digest, manifest, read_json, write_json
+from ml.data.dataset import load_dataset
+from ml.errors import BadInput, RunFailed
+from ml.evaluation.replay import load_rankings, rank_batches, save_rankings
+from ml.evaluation.protocol import RetrieverModel
+from ml.logs import get_logger
+from ml.ranking.lambdamart import LambdaMart, LambdaMartParameters
+from ml.ranking.recommender import Recommender
+from ml.retrieval import Ranking, Retriever, get_retriever
+from ml.settings import settings
+from ml.steps.parameters import TrainingParameters, parse_parameters
+from ml.steps.ranker_rows import ranker_rows
+from ml.steps.record import recorded
+from ml.steps.workbench import Workbench, open_workbench, ranker_inputs, retriever_inputs
+from ml.steps.training_log import log_ranker, log_retriever
+
+DEPTH = 100  # the deepest cut that is measured
+log = get_logger(__name__)
+Training = dict[str, Any]
+
+
+@recorded("start_training")
+def start_training(domain: str, parameters: Mapping[str, Any] | None = None) -> Training:
+    """Describe a training run and open its MLflow run.
+
+    Args:
+        domain: A declared domain whose features are published.
+        parameters: See `TrainingParameters`.
+
+    Returns:
+        The training: what to learn from, which models, with which parameters.
+
+    Raises:
+        BadInput: A parameter is wrong.
+        RunFailed: There are no features as of the wanted date.
+    """
+    from ml.tracking import runs
+
+    chosen = parse_parameters(parameters or {})
+    features = _features(domain, chosen.as_of)
+    training = _described(domain, chosen, features)
+    training["parent_run"] = runs.open_training(
+        domain, training["key"], {"chosen": chosen.model_dump(mode="json", exclude_none=True)},
+        {"domain": domain, "as_of": manifest(features)["as_of"], "features": manifest(features)["key"]}, data=features,
+    )  # fmt: skip
+    write_json(_pointer(domain), training)
+    return training
+
+
+def last_training(domain: str) -> Training:
+    """The training that was started last."""
+    if not _pointer(domain).exists():
+        raise RunFailed(f"{domain} has no training yet. Run: slate train --domain {domain}")
+    found: Training = read_json(_pointer(domain))
+    return found
+
+
+@recorded("train_retriever")
+def train_retriever(training: Training, name: str) -> dict[str, Any]:
+    """Fit one retriever, rank every case with it, and log it as a child run."""
+    folder = retriever_artifact(training, name)
+    metrics: dict[str, float] = manifest(folder)["metrics"]
+    log_retriever(training, name, folder, metrics)
+    return {"domain": training["domain"], "model": name, "path": str(folder), "metrics": metrics}
+
+
+@recorded("train_ranker")
+def train_ranker(training: Training) -> dict[str, Any]:
+    """Train the ranker on what the retrievers found in the ranker's window, and log it as a child run."""
+    folder = ranker_artifact(training)
+    metrics: dict[str, float] = manifest(folder)["metrics"]
+    log_ranker(training, folder, metrics)
+    return {"domain": training["domain"], "model": "ranker", "path": str(folder), "metrics": metrics}
+
+
+def train(domain: str, model: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Start a training and run one of its parts by hand: a retriever, the `ranker`, or `all`."""
+    training = start_training(domain, parameters)
+    names = {"all": trained_retrievers(training), "ranker": ()}.get(model, (model,))
+    if unknown := set(names) - set(trained_retrievers(training)):
+        raise BadInput(
+            f"{domain} trains no {', '.join(unknown)}; choose from {', '.join(trained_retrievers(training))}"
+        )
+    done = [train_retriever(training, name) for name in names]
+    if model in ("all", "ranker"):
+        done.append(train_ranker(training))
+    return {"domain": domain, "training": training["key"], "run": training["parent_run"], "models": done}
+
+
+def trained_retrievers(training: Training) -> tuple[str, ...]:
+    """Every retriever that the training fits: the recommender's and the baselines, each once."""
+    return tuple(dict.fromkeys([*training["models"], *training["baselines"]]))
+
+
+def retriever_artifact(training: Training, name: str) -> Path:
+    """The fitted retriever and its rankings, made now if they are not there yet."""
+    return build(f"retriever/{name}", retriever_inputs(training, name), lambda folder: _fit(training, name, folder))
+
+
+def ranker_artifact(training: Training) -> Path:
+    """The trained ranker, made now if it is not there yet."""
+    return build("ranker", ranker_inputs(training), lambda folder: _grow(training, folder))
+
+
+def fitted_retriever(training: Training, name: str) -> Retriever:
+    """A fitted retriever, as of t1."""
+    return get_retriever(name).load(retriever_artifact(training, name) / "model")
+
+
+def recommender_of(training: Training) -> Recommender:
+    """The composed recommender of a finished training, as of t1."""
+    retrievers = {name: fitted_retriever(training, name) for name in training["models"]}
+    return Recommender(retrievers, *_ranker_and_quotas(training))
+
+
+def baselines_of(training: Training) -> dict[str, Retriever]:
+    """The simple baselines that were trained beside the recommender, as of t1."""
+    return {name: fitted_retriever(training, name) for name in training["baselines"]}
+
+
+def ranker_of(training: Training) -> Recommender:
+    """The recommender without its retrievers: it ranks candidates that were found before."""
+    return Recommender({}, *_ranker_and_quotas(training))
+
+
+def rankings_of(training: Training, name: str) -> dict[Any, Ranking]:
+    """What a retriever answered to every case."""
+    return load_rankings(retriever_artifact(training, name) / "rankings.npz")
+
+
+def _ranker_and_quotas(training: Training) -> tuple[LambdaMart, dict[str, int], int]:
+    ranker = LambdaMart.load(ranker_artifact(training) / "model")
+    return ranker, training["quotas"], training["maximum_candidates"]
+
+
+def _fit(training: Training, name: str, folder: Path) -> dict[str, Any]:
+    bench, kind = _bench(training), get_retriever(name)
+    parameters = kind.Parameters.model_validate(training["retriever_parameters"][name])
+    model = kind.fit(bench.training_data, parameters)
+    (folder / "model").mkdir()
+    model.save(folder / "model")
+    batches = [batch for window in bench.batches.values() for batch in window]
+    depth = max(DEPTH, training["quotas"].get(name, 0))
+    rankings = rank_batches(RetrieverModel(model), batches, bench.known, bench.features, depth)
+    save_rankings(folder / "rankings.npz", rankings)
+    curves = getattr(model, "curves", {})
+    return {"metrics": bench.validation_metrics(rankings), "curves": curves, "parameters": parameters.model_dump()}
+
+
+def _grow(training: Training, folder: Path) -> dict[str, Any]:
+    bench = _bench(training)
+    rankings = {name: rankings_of(training, name) for name in training["models"]}
+    rows = ranker_rows(bench, rankings, training["quotas"], training["maximum_candidates"])
+    parameters = LambdaMartParameters.model_validate(training["ranker_parameters"])
+    ranker = LambdaMart.fit(*rows, parameters, seed=training["seed"], threads=settings().threads)
+    ranker.save(folder / "model")
+    example = rows[0].frame.values[:5].tolist()
+    curve = ranker.curves["validation_ndcg@10"]
+    described = {"curves": ranker.curves, "importance": ranker.importance(), "example": example}
+    return {"metrics": {"validation_ndcg@10": max(curve), "trees": len(curve)}, **described}
+
+
+def _bench(training: Training) -> Workbench:
+    return open_workbench(training["features"], training["seed"])
+
+
+def _features(domain: str, as_of: str | None) -> Path:
+    """The features artifact to learn from: the newest, or the one as of a date."""
+    pointer = settings().domain_path("current", domain) / "features.json"
+    if not pointer.exists():
+        raise RunFailed(f"{domain} has no published features. Run: slate features --domain {domain}")
+    newest = Path(read_json(pointer)["path"])
+    if as_of is None or manifest(newest)["as_of"].startswith(as_of):
+        return newest
+    found = [
+        path.parent
+        for path in artifact_path("features", "").glob("*/manifest.json")
+        if (described := read_json(path))["domain"] == domain and described["as_of"].startswith(as_of)
+    ]
+    if not found:
+        raise RunFailed(
+            f"{domain} has no features as of {as_of}. Run: slate features --domain {domain} --as-of {as_of}"
+        )
+    return max(found, key=lambda path: path.stat().st_mtime)
+
+
+def _described(domain: str, chosen: TrainingParameters, features: Path) -> Training:
+    declared = load_dataset(features).domain
+    models = chosen.retrievers(declared)
+    fitted = dict.fromkeys([*models, *declared.baselines])
+    training = {
+        "domain": domain, "features": str(features), "seed": chosen.seed, "models": list(models),
+        "baselines": list(declared.baselines), "quotas": {name: declared.quotas[name] for name in models},
+        "maximum_candidates": declared.maximum_candidates,
+        "retriever_parameters": {name: chosen.of_retriever(name).model_dump(mode="json") for name in fitted},
+        "ranker_parameters": LambdaMartParameters().model_dump(mode="json"),
+    }  # fmt: skip
+    return training | {"key": digest(ranker_inputs(training))}
+
+
+def _pointer(domain: str) -> Path:
+    return settings().domain_path("current", domain) / "training.json"

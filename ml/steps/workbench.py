@@ -1,0 +1,122 @@
+"""What the training steps share: the data set of one training, its cases, and where each part's result stands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml.artifacts import code_digest, manifest
+from ml.data.arrays import Bools
+from ml.data.dataset import Dataset, load_dataset
+from ml.data.windows import to_micros
+from ml.evaluation.arrays import Doubles
+from ml.evaluation.metrics import ACCURACY_NAMES, accuracy
+from ml.evaluation.replay import Key, fingerprint
+from ml.evaluation.segments import Batch, batches_in, held_out_users, without_users
+from ml.features.store import FeatureStore
+from ml.retrieval.contract import Ranking, TrainingData
+from ml.settings import settings
+
+HELD_OUT_SHARE = 0.1  # users that no model learns from: the new users of the evaluation
+VALIDATED = ("all", "discoveries")  # the segments whose validation metrics are logged
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """One `features` artifact, opened for one seed."""
+
+    dataset: Dataset
+    features: FeatureStore
+    held_out: Bools  # (users,)
+    seed: int
+
+    @cached_property
+    def known(self) -> Dataset:
+        """The data set without the users that no model may learn from."""
+        return without_users(self.dataset, self.held_out)
+
+    @property
+    def training_data(self) -> TrainingData:
+        """What retrievers learn from: all before t1, and up to t3 for stopping."""
+        windows = self.dataset.windows
+        t1, t3 = to_micros(windows.t1), to_micros(windows.t3)
+        return TrainingData(
+            self.known.before(t1), self.features, self.features.at(t1), self.known.before(t3),
+            self.seed, settings().threads,
+        )  # fmt: skip
+
+    @cached_property
+    def batches(self) -> dict[str, list[Batch]]:
+        """The batches of the windows `ranker`, `validation` and `test`."""
+        windows = self.dataset.windows
+        spans = {
+            "ranker": (windows.t1, windows.t2), "validation": (windows.t2, windows.t3),
+            "test": (windows.t3, windows.as_of),
+        }  # fmt: skip
+        return {
+            name: [
+                batch
+                for batch in batches_in(self.dataset, *span, seed=self.seed, held_out=self.held_out)
+                if name == "test" or not _of_new_users(batch)
+            ]
+            for name, span in spans.items()
+        }
+
+    def validation_metrics(self, rankings: Mapping[Key, Ranking]) -> dict[str, float]:
+        """Mean nDCG@10 and recall@100 on the validation window, for all that was taken and for discoveries."""
+        found: dict[str, list[Doubles]] = {}
+        for batch in self.batches["validation"]:
+            for segment in batch.segments:
+                rows = np.flatnonzero(segment.labels.lengths)
+                if segment.name in VALIDATED and len(rows):
+                    ranking = rankings[fingerprint(batch.requests), segment.mode]
+                    measured = accuracy(Ranking(ranking.item[rows], ranking.score[rows]), segment.labels.take(rows))
+                    found.setdefault(segment.name, []).append(measured)
+        means = {name: np.concatenate(parts).mean(axis=0) for name, parts in found.items()}
+        return {
+            f"validation_{segment}_{metric}": float(mean[ACCURACY_NAMES.index(metric)])
+            for segment, mean in means.items()
+            for metric in ("ndcg@10", "recall@100")
+        }
+
+
+def _of_new_users(batch: Batch) -> bool:
+    return all(segment.name.startswith("new_users") for segment in batch.segments)
+
+
+@lru_cache(maxsize=1)
+def open_workbench(features: str, seed: int) -> Workbench:
+    """The workbench of a published `features` artifact; kept open within a process."""
+    dataset = load_dataset(Path(features))
+    held_out = held_out_users(dataset, HELD_OUT_SHARE, seed=seed)
+    return Workbench(dataset, FeatureStore.of(dataset), held_out, seed)
+
+
+def retriever_inputs(training: dict[str, Any], name: str) -> dict[str, Any]:
+    """All that a fitted retriever and its rankings depend on."""
+    return {
+        "retriever": name, "features": manifest(Path(training["features"]))["key"], "seed": training["seed"],
+        "parameters": training["retriever_parameters"][name],
+        "code": code_digest("data", "domains", "features", "retrieval", "evaluation"),
+    }  # fmt: skip
+
+
+def ranker_inputs(training: dict[str, Any]) -> dict[str, Any]:
+    """All that the ranker depends on: its retrievers, and how it is grown."""
+    return {
+        "retrievers": [retriever_inputs(training, name) for name in training["models"]],
+        "quotas": training["quotas"], "maximum": training["maximum_candidates"],
+        "parameters": training["ranker_parameters"], "code": code_digest("ranking"),
+    }  # fmt: skip
+
+
+def evaluation_inputs(training: dict[str, Any]) -> dict[str, Any]:
+    """All that the leaderboard depends on."""
+    return {
+        "ranker": ranker_inputs(training),
+        "baselines": [retriever_inputs(training, name) for name in training["baselines"]],
+        "code": code_digest("evaluation"),
+    }  # fmt: skip

@@ -1,0 +1,1 @@
+"""MLflow runs, the model registry and the promotion gate: the only room that imports mlflow."""

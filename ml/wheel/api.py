@@ -1,0 +1,122 @@
+"""A client of Airflow's REST API: what the driver asks of it, as plain values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+UNFINISHED = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """One task of a run: its state, its times (UTC, None before they come) and its current try."""
+
+    dag: str
+    run: str
+    task: str
+    state: str
+    started: datetime | None
+    ended: datetime | None
+    attempt: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it ran."""
+        return (self.ended - self.started).total_seconds() if self.started and self.ended else 0.0
+
+
+class AirflowApi:
+    """Logs in on first use; every method raises `httpx.HTTPError` where Airflow refuses."""
+
+    def __init__(self, address: str, user: str, password: str) -> None:
+        self.address = address
+        self._login = {"username": user, "password": password}
+        self._client = httpx.Client(base_url=address, timeout=30.0, trust_env=False)
+
+    def ready(self) -> bool:
+        """Whether it answers and its scheduler is healthy; logs in when it does."""
+        try:
+            health = self._client.get("/api/v2/monitor/health").json()
+            if health["scheduler"]["status"] != "healthy":
+                return False
+            if "Authorization" not in self._client.headers:
+                answer = self._client.post("/auth/token", json=self._login)
+                answer.raise_for_status()
+                self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        except httpx.TransportError:
+            return False
+        return True
+
+    def _call(self, method: str, path: str, **options: Any) -> Any:
+        answer = self._client.request(method, f"/api/v2{path}", **options)
+        answer.raise_for_status()
+        return answer.json()
+
+    def import_errors(self) -> list[str]:
+        """The DAG files that Airflow could not read, with the traceback of each."""
+        found = self._call("GET", "/importErrors")["import_errors"]
+        return [f"{error['filename']}: {error['stack_trace']}" for error in found]
+
+    def dags(self) -> set[str]:
+        """The ids of the DAGs that can run."""
+        found = self._call("GET", "/dags", params={"paused": False, "limit": 100})["dags"]
+        return {dag["dag_id"] for dag in found}
+
+    def trigger(self, dag: str, conf: dict[str, Any]) -> str:
+        """Start a run with these parameters; returns its id."""
+        return str(self._call("POST", f"/dags/{dag}/dagRuns", json={"logical_date": None, "conf": conf})["dag_run_id"])
+
+    def run_state(self, dag: str, run: str) -> str:
+        """`queued`, `running`, `success` or `failed`."""
+        return str(self._call("GET", f"/dags/{dag}/dagRuns/{run}")["state"])
+
+    def tasks(self, dag: str, run: str) -> list[TaskState]:
+        """Every task of a run."""
+        found = self._call("GET", f"/dags/{dag}/dagRuns/{run}/taskInstances", params={"limit": 100})
+        return [
+            TaskState(
+                dag=dag,
+                run=run,
+                task=each["task_id"],
+                state=each["state"] or "waiting",
+                started=_moment(each["start_date"]),
+                ended=_moment(each["end_date"]),
+                attempt=max(each["try_number"], 1),
+            )
+            for each in found["task_instances"]
+        ]
+
+    def runs_caused_by(self, dag: str, run: str) -> list[tuple[str, str]] | None:
+        """The runs (DAG, id) that each asset update of a run has started; None where it updated no asset.
+
+        Airflow 3.3 answers 500 while such a run is queued, because its response demands a start date: that is an
+        update whose run is not known yet.
+        """
+        source = {"source_dag_id": dag, "source_run_id": run}
+        answer = self._client.get("/api/v2/assets/events", params=source)
+        if answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
+            return []
+        answer.raise_for_status()
+        events = answer.json()["asset_events"]
+        return [(each["dag_id"], each["run_id"]) for event in events for each in event["created_dagruns"]] or (
+            [] if events else None
+        )
+
+    def task_log(self, task: TaskState) -> list[str]:
+        """The lines of a task's last try."""
+        path = f"/dags/{task.dag}/dagRuns/{task.run}/taskInstances/{task.task}/logs/{task.attempt}"
+        content = self._call("GET", path, headers={"Accept": "application/json"})["content"]
+        lines = [line if isinstance(line, str) else _readable(line) for line in content]
+        return [line for line in lines if not line.startswith("::")]  # Airflow's own folds
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _readable(line: dict[str, Any]) -> str:
+    """One structured log line, with the exception that it carries."""
+    errors = [f"{error['exc_type']}: {error['exc_value']}" for error in line.get("error_detail") or []]
+    return "\n".join([str(line.get("event", "")), *errors])

@@ -1,0 +1,72 @@
+"""The dbt project as tasks of the features DAG, by Cosmos: one a model, its tests beside it."""
+
+from pathlib import Path
+from typing import Any
+
+from ml.artifacts import build, file_digest, read_json
+from ml.features.marts import dbt_environment, run_dbt
+from ml.settings import settings
+from ml.wheel.conventions import WAREHOUSE_POOL
+
+WRITTEN_BY_DBT = ("target", "logs", "dbt_packages")
+
+
+def dbt_tasks(domain: str, variables: Any, full_refresh: Any) -> Any:
+    """The task group `dbt` of the DAG that is being declared.
+
+    Args:
+        domain: Whose models are drawn.
+        variables: The plan's variables, from an upstream task.
+        full_refresh: Whether tables are made from nothing, from an upstream task.
+    """
+    from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
+    from cosmos.constants import InvocationMode, LoadMode, TestBehavior
+
+    project, manifest = settings().dbt_project, dbt_manifest(domain)
+    group = DbtTaskGroup(
+        group_id="dbt",
+        project_config=ProjectConfig(
+            project, manifest_path=manifest, install_dbt_deps=False, env_vars=task_environment()
+        ),
+        profile_config=ProfileConfig("slate", "local", profiles_yml_filepath=project / "profiles.yml"),
+        execution_config=ExecutionConfig(invocation_mode=InvocationMode.DBT_RUNNER),
+        render_config=RenderConfig(
+            load_method=LoadMode.DBT_MANIFEST, test_behavior=TestBehavior.AFTER_EACH, emit_datasets=False
+        ),
+        operator_args={"vars": variables, "full_refresh": full_refresh, "pool": WAREHOUSE_POOL},
+    )
+    models = read_json(manifest)["nodes"]
+    for operator in group.iter_tasks():
+        operator.doc_md = models[operator.extra_context["dbt_node_config"]["unique_id"]]["description"]
+    return group
+
+
+def task_environment() -> dict[str, str]:
+    """What the project reads from the environment; unit tests are about the SQL and run where that is tested.
+
+    Cosmos runs dbt in a temporary copy of the project and looks for dbt's own files there, so the folders that
+    `dbt_environment` names for them are left out.
+    """
+    elsewhere = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
+    known = {name: value for name, value in dbt_environment().items() if name not in elsewhere}
+    return known | {"DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"}
+
+
+def dbt_manifest(domain: str) -> Path:
+    """The project's `manifest.json` as this domain renders it: parsed anew only when a file of the project changes.
+
+    Reading the DAG file must not run dbt each time, and a manifest that somebody has to remember to make would soon
+    draw models that are gone.
+    """
+    inputs = {"domain": domain, "files": project_files(settings().dbt_project)}
+
+    def parse(folder: Path) -> None:
+        run_dbt(["parse", "--no-partial-parse", "--target-path", str(folder / "target")], {"domain": domain})
+
+    return build("dbt_manifest", inputs, parse) / "target" / "manifest.json"
+
+
+def project_files(project: Path) -> dict[str, str]:
+    """Digests of the project's own files, by path."""
+    own = [path for path in sorted(project.rglob("*")) if path.relative_to(project).parts[0] not in WRITTEN_BY_DBT]
+    return {str(path.relative_to(project)): file_digest(path) for path in own if path.is_file()}

@@ -1,0 +1,64 @@
+"""`slate demo`: one turn of the wheel through Airflow, measured, and what came of it."""
+
+import time
+from typing import Any
+
+import psutil
+
+from ml.domains import get_domain
+from ml.wheel.airflow import airflow_home, start_airflow
+from ml.wheel.driver import sole_driver
+from ml.wheel.follow import Follower
+from ml.wheel.measure import MemorySampler, record_turn
+from ml.wheel.places import places
+from ml.wheel.processes import members
+
+SHOWN_ITEMS = 5
+
+
+def demo(domain: str, conf: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Run features, train, promote and monitor of a domain as DAG runs of a real Airflow.
+
+    Args:
+        domain: Name of the domain.
+        conf: Parameters of the features DAG.
+
+    Returns:
+        `turn` (times and memory of every task), `status`, `leaderboard`, `examples` (slates of the domain's example
+        users) and `places` (where to look further): what `ml.wheel.summary.render` shows.
+
+    Raises:
+        BadInput: There is no such domain, or another driver is at work.
+        RunFailed: Airflow did not start, or a task failed.
+    """
+    user_noun = get_domain(domain).user_noun
+    turn = turn_wheel(domain, conf or {})
+    return {"turn": turn, "user_noun": user_noun, **outcome(domain)}
+
+
+def turn_wheel(domain: str, conf: dict[str, Any]) -> dict[str, Any]:
+    """Start Airflow, turn the wheel once, stop Airflow; returns the measurements."""
+    started = time.time()
+    driver = psutil.Process()
+    with sole_driver(airflow_home()) as services:
+
+        def alive() -> list[psutil.Process]:
+            return [driver, *members(services.started)]
+
+        with MemorySampler(alive) as sampler:
+            api = start_airflow(services, domain, settle=True)
+            turn = Follower(api, services).turn(domain, conf)
+            return record_turn(domain, turn.tasks, sampler, started)
+
+
+def outcome(domain: str) -> dict[str, Any]:
+    """What stands after a turn, from the published artifacts and the registry."""
+    from ml import steps
+
+    users = get_domain(domain).example_users
+    return {
+        "status": steps.status(domain),
+        "leaderboard": steps.leaderboard(domain),
+        "examples": [steps.recommend(domain, user, SHOWN_ITEMS) for user in users],
+        "places": places(domain),
+    }

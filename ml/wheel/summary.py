@@ -1,0 +1,82 @@
+"""What `slate demo` prints in the end: for people, on standard output."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+
+from ml.evaluation.rendering import render_tables
+
+
+def render(document: Mapping[str, Any]) -> Iterable[RenderableType]:
+    """The demo's outcome as tables.
+
+    Args:
+        document: What `ml.wheel.demo.demo` returns.
+    """
+    yield counts(document["status"])
+    yield from render_tables(document["leaderboard"])
+    yield f"Champion: version {document['status']['champion']}"
+    for example in document["examples"]:
+        yield slate(example, document["user_noun"])
+    yield looked_at(document["places"])
+    yield turned(document["turn"])
+
+
+def counts(status: Mapping[str, Any]) -> Table:
+    """Rows of each mart."""
+    table = Table("mart", title=f"{status['domain']}: data as of {status['as_of']}", title_justify="left")
+    table.add_column("rows", justify="right")
+    for mart, rows in status["counts"].items():
+        table.add_row(mart, f"{rows:,}")
+    return table
+
+
+def slate(example: Mapping[str, Any], user_noun: str) -> Table:
+    """One user's recommendations with the retrievers that found each."""
+    table = Table("#", "item", "name", "found by", title=f"For {user_noun} {example['user_id']}", title_justify="left")
+    for place, item in enumerate(example["items"], 1):
+        table.add_row(str(place), item["item_id"], item["name"], ", ".join(item["sources"]))
+    return table
+
+
+def looked_at(places: Mapping[str, str]) -> Table:
+    """Where to look further."""
+    table = Table("what", title="To look further", title_justify="left")
+    table.add_column("where", overflow="fold")
+    for name, where in places.items():
+        table.add_row(name, where)
+    return table
+
+
+def turned(turn: Mapping[str, Any]) -> str:
+    """One line on the turn's time and memory."""
+    return (
+        f"The wheel turned in {turn['wall_seconds']:.0f} s, {len(turn['stages'])} tasks, peak memory of all processes "
+        f"{turn['peak_memory_mb']:,} MB on {turn['cores']} cores. `make bench` shows every stage."
+    )
+
+
+def stages(turns: list[dict[str, Any]]) -> Iterable[RenderableType]:
+    """Every recorded turn in one line, and the stages of the last one and of the longest (the first, as a rule)."""
+    overview = Table("started", "domain", title="Turns of the wheel", title_justify="left")
+    for heading in ("wall s", "tasks", "peak MB", "cores"):
+        overview.add_column(heading, justify="right")
+    for turn in turns:
+        numbers = (turn["wall_seconds"], len(turn["stages"]), turn["peak_memory_mb"], turn["cores"])
+        overview.add_row(turn["started_at"], turn["domain"], *map(str, numbers))
+    yield overview
+    longest = max(turns, key=lambda turn: turn["wall_seconds"])
+    yield _stage_table(longest)
+    if turns[-1] is not longest:
+        yield _stage_table(turns[-1])
+
+
+def _stage_table(turn: Mapping[str, Any]) -> Table:
+    table = Table("DAG", "task", title=f"Stages of the turn of {turn['started_at']}", title_justify="left")
+    table.add_column("seconds", justify="right")
+    table.add_column("peak MB of all processes", justify="right")
+    for stage in turn["stages"]:
+        table.add_row(stage["dag"], stage["task"], f"{stage['seconds']:.1f}", f"{stage['peak_memory_mb']:,}")
+    return table
