@@ -69,7 +69,7 @@ def test_a_step_whose_input_is_not_there_says_what_to_run_first(command, capsys)
 
 
 def test_help_imports_no_heavy_library():
-    heavy = "torch, mlflow, evidently, great_expectations, cosmos, xgboost, airflow, pandas".split(", ")
+    heavy = ["torch", "mlflow", "evidently", "great_expectations", "cosmos", "xgboost", "airflow", "pandas"]
     script = (
         "import sys\nfrom ml.cli import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"

@@ -85,7 +85,9 @@ inner join missing using (as_of)
 
 {% macro aggregate(feature) -%}
     {%- set kind = feature['aggregation'] -%}
-    {%- if kind in ('count', 'sum') -%}
+    {%- if kind == 'count' and not feature.get('half_life_days') -%}
+        count(*) filter ({{ event_condition(feature) }})
+    {%- elif kind in ('count', 'sum') -%}
         coalesce(sum({{ amount(feature) }}) filter ({{ event_condition(feature) }}), 0)
     {%- elif kind == 'days_since_last' -%}
         {{ days_between('max(event.occurred_at) filter (' ~ event_condition(feature) ~ ')', 'moment.as_of') }}

@@ -8,13 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from ml.bundle.ann import BUILD_EFFORT, NEIGHBOURS, RECALL_AT, recall
+from ml.bundle.ann import RECALL_AT, ExactIndex, ListIndex, load_index, recall
+from ml.bundle.bundle import Bundle
 from ml.data.arrays import Floats
+from ml.errors import RunFailed
 from ml.retrieval.contract import Ranking
 
 Search = Callable[[Floats, int], Ranking]
 Build = Callable[[Floats, int], Search]
-EFFORTS = (64, 128, 256)  # candidates held while a query is answered
+SIZES = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 10**9)  # the last one: all there are
+QUERIES = 500
+SHARES = (1 / 32, 1 / 16, 1 / 8)  # of the inverted lists that a query reads
+EFFORTS = (64, 128, 256)  # candidates that a graph search holds while it answers
+NEIGHBOURS = 24  # links a node of a graph; the bottom layer has twice as many
+BUILD_EFFORT = 128  # candidates held while a node is linked
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,19 @@ class Measurement:
     recall: float  # of the 100 best
     median_ms: float
     p99_ms: float
+
+
+def measure_bundle(bundle: Bundle, *, seed: int = 0, threads: int = 1) -> list[dict[str, Any]]:
+    """Every index on a bundle's own item vectors, asked with the vectors of its own users (see `measure`)."""
+    described = bundle.manifest["index"]
+    if described is None:
+        raise RunFailed(f"{bundle.path} has no item vectors to measure an index on: train two_tower")
+    _, vectors = load_index(bundle.path / "index")
+    model: Any = bundle.recommender.retrievers[described["retriever"]]
+    known = np.unique(bundle.log.user)
+    users = np.random.default_rng(seed).choice(known, min(QUERIES, len(known)), replace=False)
+    queries = model.user_vectors(bundle.requests(np.sort(users).astype(np.int32)))
+    return measure(np.asarray(vectors), queries, sizes=SIZES, seed=seed, threads=threads)
 
 
 def measure(vectors: Floats, queries: Floats, *, sizes: Sequence[int], seed: int, threads: int) -> list[dict[str, Any]]:
@@ -59,6 +79,8 @@ def measure(vectors: Floats, queries: Floats, *, sizes: Sequence[int], seed: int
 def indexes() -> Iterator[tuple[str, Build]]:
     """What is compared; an index whose library is not installed is left out."""
     yield "exact", _exact
+    for share in SHARES:
+        yield f"faiss IVF, {share:.1%} of the lists", _lists(share)
     for effort in EFFORTS:
         yield f"faiss HNSW, ef {effort}", _faiss(effort)
         if find_spec("usearch"):
@@ -83,21 +105,26 @@ def _asked(name: str, size: int, seconds: float, search: Search, queries: Floats
 
 
 def _exact(vectors: Floats, threads: int) -> Search:  # noqa: ARG001 - one signature for all
-    from ml.bundle.ann import ExactIndex
-
     return ExactIndex(vectors).search
+
+
+def _lists(share: float) -> Build:
+    def build(vectors: Floats, threads: int) -> Search:  # noqa: ARG001
+        return ListIndex.of(vectors).reading(share).search
+
+    return build
 
 
 def _faiss(effort: int) -> Build:
     def build(vectors: Floats, threads: int) -> Search:
         import faiss
 
-        from ml.bundle.ann import HnswIndex
-
-        index = HnswIndex.of(vectors, threads=threads)
-        index.graph.hnsw.efSearch = effort
+        graph = faiss.IndexHNSWFlat(vectors.shape[1], NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
+        graph.hnsw.efConstruction, graph.hnsw.efSearch = BUILD_EFFORT, effort
+        faiss.omp_set_num_threads(threads)
+        graph.add(vectors)
         faiss.omp_set_num_threads(1)
-        return index.search
+        return ListIndex(graph).search  # both answer alike
 
     return build
 

@@ -31,7 +31,7 @@ class Sealed:
     features: FeatureStore
 
 
-def seal(parts: Sealed, lineage: Mapping[str, Any], *, seed: int, threads: int) -> Path:
+def seal(parts: Sealed, lineage: Mapping[str, Any], *, seed: int) -> Path:
     """Build the sealed bundle; the same training on the same features with the same code gives the same folder.
 
     Args:
@@ -39,7 +39,6 @@ def seal(parts: Sealed, lineage: Mapping[str, Any], *, seed: int, threads: int) 
         lineage: Where it came from: `training`, `features`, `data_hash`, `configuration`, `parameters`, `as_of`,
             `trained_until`, `windows`, `seed`, `commit`.
         seed: Of the sample of queries that the index is measured with.
-        threads: For building the index.
 
     Raises:
         RunFailed: where the index finds too little.
@@ -48,7 +47,7 @@ def seal(parts: Sealed, lineage: Mapping[str, Any], *, seed: int, threads: int) 
     inputs = {"training": lineage["training"], "features": lineage["features"], "code": code}
 
     def make(folder: Path) -> dict[str, Any]:
-        added = _write(folder, parts, seed=seed, threads=threads)
+        added = _write(folder, parts, seed=seed)
         hashes = {str(path.relative_to(folder)): file_digest(path) for path in _files(folder)}
         described = {**added, "lineage": {**lineage, "code": code}, "files": hashes}
         return {**described, "seal": digest(described)}
@@ -60,7 +59,7 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _write(folder: Path, parts: Sealed, *, seed: int, threads: int) -> dict[str, Any]:
+def _write(folder: Path, parts: Sealed, *, seed: int) -> dict[str, Any]:
     dataset, as_of = parts.dataset, to_micros(parts.dataset.windows.as_of)
     snapshot = parts.features.at(as_of)
     recommender = parts.recommender.refresh(State(dataset, snapshot))
@@ -71,7 +70,7 @@ def _write(folder: Path, parts: Sealed, *, seed: int, threads: int) -> dict[str,
     for name in ("users", "items", "places", "categories"):
         save_vocabulary(folder / "vocabulary" / f"{name}.parquet", getattr(parts.features, name))
     write_json(folder / "features.json", parts.features.features)
-    indexed = _index(folder / "index", recommender, dataset, snapshot, seed=seed, threads=threads)
+    indexed = _index(folder / "index", recommender, dataset, snapshot, seed=seed)
     counts = {"users": len(dataset.users), "items": len(dataset.items), "events": len(dataset.log)}
     described = {
         "domain": dataset.domain.name, "slate_size": dataset.domain.slate_size,
@@ -81,7 +80,7 @@ def _write(folder: Path, parts: Sealed, *, seed: int, threads: int) -> dict[str,
 
 
 def _index(
-    folder: Path, recommender: Recommender, dataset: Dataset, snapshot: Snapshot, *, seed: int, threads: int
+    folder: Path, recommender: Recommender, dataset: Dataset, snapshot: Snapshot, *, seed: int
 ) -> dict[str, Any] | None:
     """Index the vectors of the first retriever that has any; `None` where there is none."""
     name = next((name for name, model in recommender.retrievers.items() if _has_vectors(model)), None)
@@ -90,7 +89,7 @@ def _index(
         return None
     model: Any = recommender.retrievers[name]
     vectors: Floats = model.item_vectors
-    measured: MeasuredIndex = build_index(vectors, query_vectors(model, dataset, snapshot.as_of, seed), threads=threads)
+    measured: MeasuredIndex = build_index(vectors, query_vectors(model, dataset, snapshot.as_of, seed))
     save_index(folder, measured, vectors)
     described = {"retriever": name, **measured.describe()}
     log.info("index of %d item vectors of %s: %s", len(vectors), name, described)

@@ -21,7 +21,7 @@ RETAIL = Domain(
         "content": 50,
         "basket": 100,
     },
-    baselines=("popularity", "personal_frequency", "tifu_knn", "item_to_item", "als"),
+    baselines=("personal_then_popular", "tifu_knn", "item_to_item", "als", "popularity"),
     registered_model="retail-slate",
     example_users=("900", "1228", "1762"),
     data_rules=DataRules(event_types=("view", "add_to_basket", "purchase", "adjustment")),

@@ -19,6 +19,8 @@ from ml.settings import settings
 
 KNOWN_USER = "known_user"  # the events mart's word for "the source says who it was"
 CONTRACT_COLUMNS = frozenset(column for table in TABLES.values() for column in table.columns) | {KNOWN_USER}
+FIRSTS = ("opens_session", "opens_pair")
+FLAGS = Literal["opens_session", "opens_pair", "promoted", "private_brand"]
 PLACEMENTS_MART = "item_placements"
 PLACEMENT_COLUMNS = ("on_display", "in_mailer")
 
@@ -45,19 +47,12 @@ class OfEvents(Declared):
     """A feature made from events of certain types."""
 
     events: tuple[str, ...] = Field(min_length=1, description="Event types that it is made from.")
-    where: Literal["promoted", "private_brand"] | None = Field(None, description="What must hold too.")
+    where: FLAGS | None = Field(None, description="A boolean of the event log that must hold too.")
 
 
 class Windowed(OfEvents):
-    """Over all time, over a window of the source's days, or decaying.
+    """Over all time, over a window of the source's days, or decaying."""
 
-    Only these may count firsts: an earlier event that arrives late takes being first away, and what is added up can
-    be taken back.
-    """
-
-    where: Literal["opens_session", "opens_pair", "promoted", "private_brand"] | None = Field(  # type: ignore[assignment]
-        None, description="A boolean of the event log that must hold too."
-    )
     window_days: int | None = Field(None, ge=1, le=366, description="The day so far and this many whole days before.")
     half_life_days: float | None = Field(None, gt=0, description="Days after which an event is worth half.")
 
@@ -220,6 +215,9 @@ def _check(path: Path, entities: Declarations, entity: str) -> None:
         where = f"{path}: {entity}.{name}"
         if unknown := (feature.columns | set(declared.requires)) - CONTRACT_COLUMNS:
             raise BadInput(f"{where} requires {', '.join(sorted(unknown))}, which no landing table has")
+        if isinstance(feature, OfEvents) and feature.where in FIRSTS and not isinstance(feature, Windowed):
+            # An earlier event that arrives late takes being first away: only what is added up can be taken back.
+            raise BadInput(f"{where} is where {feature.where}: only count and sum may count firsts")
         for part in feature.parts:
             if "." in part:
                 _check_parent(where, entities, declared, known, part)

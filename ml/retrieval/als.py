@@ -27,8 +27,8 @@ class AlsParameters(Frozen):
 
     embedding_size: int = Field(64, ge=1, description="Numbers a vector.")
     epochs: int = Field(15, ge=1, description="Alternations of solving users and items.")
-    regularisation: float = Field(10.0, gt=0, description="Added to the diagonal of each normal equation.")
-    confidence: float = Field(1.0, gt=0, description="A decayed count c weighs 1 + confidence · ln(1 + c).")
+    regularisation: float = Field(1.0, gt=0, description="Added to the diagonal of each normal equation.")
+    confidence: float = Field(2.0, gt=0, description="A count of c times the usual weighs 1 + confidence · ln(1 + c).")
     half_life_days: float = Field(90.0, gt=0, description="Days after which an event counts half.")
 
 
@@ -41,6 +41,7 @@ class Als(Stored):
 
     parameters: AlsParameters
     item_vectors: Floats  # (items, D); zero for items that nobody took
+    usual: float  # mean decayed count of a user with an item: what an event weighs differs between domains
 
     @cached_property
     def gram(self) -> Floats:
@@ -63,15 +64,16 @@ class Als(Stored):
             log.user, log.item, log.weight * decay(data.snapshot.as_of - log.at, parameters.half_life_days),
             (log.users, log.items),
         )  # fmt: skip
+        usual = float(counts.data.mean()) if counts.nnz else 1.0
         with threadpool_limits(1, "blas"):  # the library has its own threads, one a row
             model = AlternatingLeastSquares(
                 factors=parameters.embedding_size, regularization=parameters.regularisation, alpha=1.0,
                 iterations=parameters.epochs, num_threads=data.threads, random_state=data.seed,
             )  # fmt: skip
-            model.fit(csr_matrix(confidences(counts, parameters.confidence)), show_progress=False)
+            model.fit(csr_matrix(confidences(counts / usual, parameters.confidence)), show_progress=False)
         vectors = np.asarray(model.item_factors)
         vectors[np.bincount(counts.indices, minlength=log.items) == 0] = 0
-        return cls(parameters, vectors)
+        return cls(parameters, vectors, usual)
 
     def refresh(self, state: State) -> Self:  # noqa: ARG002 - the contract's signature
         """The item vectors stay as fitted; the request brings its history."""
@@ -87,7 +89,7 @@ class Als(Stored):
     def request_vectors(self, requests: Requests) -> Floats:
         """(R, D) the solution of each request's normal equations, given the item vectors."""
         counts = history_matrix(requests, self.parameters.half_life_days, len(self.item_vectors))
-        weights = confidences(counts, self.parameters.confidence)
+        weights = confidences(counts / self.usual, self.parameters.confidence)
         size = self.parameters.embedding_size
         common = self.gram + self.parameters.regularisation * np.eye(size, dtype="f4")
         left = np.empty((len(requests), size, size), np.float32)

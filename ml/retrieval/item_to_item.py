@@ -29,7 +29,7 @@ class SimilarityParameters(Frozen):
     similarity: Literal["cosine", "lift"] = Field(
         "cosine", description="Shared sessions over sqrt(own · own), or over what chance would share."
     )
-    shrinkage: float = Field(10.0, ge=0, description="Shared sessions at which a similarity counts half.")
+    shrinkage: float = Field(20.0, ge=0, description="Shared sessions at which a similarity counts half.")
     neighbours: int = Field(200, ge=1, description="Similar items kept for each item.")
 
 

@@ -28,9 +28,9 @@ class TifuKnnParameters(Frozen):
 
     neighbours: int = Field(300, ge=1, description="Nearest users whose mean is blended in.")
     group_size: int = Field(7, ge=1, description="Sessions a group.")
-    within_decay: float = Field(0.9, gt=0, le=1, description="Factor a session back within its group (r_b).")
-    group_decay: float = Field(0.7, gt=0, le=1, description="Factor a group back (r_g).")
-    own_share: float = Field(0.7, ge=0, le=1, description="Weight of the own vector, the rest is the neighbours'.")
+    within_decay: float = Field(1.0, gt=0, le=1, description="Factor a session back within its group (r_b).")
+    group_decay: float = Field(0.75, gt=0, le=1, description="Factor a group back (r_g).")
+    own_share: float = Field(0.5, ge=0, le=1, description="Weight of the own vector, the rest is the neighbours'.")
 
 
 @dataclass(frozen=True)

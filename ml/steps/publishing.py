@@ -8,7 +8,6 @@ from ml.bundle.bundle import open_bundle
 from ml.bundle.seal import Sealed, seal
 from ml.bundle.served import OPENER, Served
 from ml.data.dataset import Dataset
-from ml.settings import settings
 from ml.steps.record import recorded
 from ml.steps.training import recommender_of
 from ml.steps.workbench import open_workbench
@@ -30,7 +29,7 @@ def publish(training: dict[str, Any]) -> dict[str, Any]:
     domain, bench = training["domain"], open_workbench(training["features"], training["seed"])
     lineage = lineage_of(training, bench.dataset)
     parts = Sealed(recommender_of(training), bench.dataset, bench.features)
-    path = seal(parts, lineage, seed=training["seed"], threads=settings().threads)
+    path = seal(parts, lineage, seed=training["seed"])
     bundle = open_bundle(path)
     served = Served(bundle, bundle.manifest["slate_size"])
     example = served.example(EXAMPLES)

@@ -12,8 +12,8 @@ from typing import Any
 from ml.artifacts import artifact_path, build, digest, manifest, read_json, write_json
 from ml.data.dataset import load_dataset
 from ml.errors import BadInput, RunFailed
-from ml.evaluation.replay import load_rankings, rank_batches, save_rankings
 from ml.evaluation.protocol import RetrieverModel
+from ml.evaluation.replay import load_rankings, rank_batches, save_rankings
 from ml.logs import get_logger
 from ml.ranking.lambdamart import LambdaMart, LambdaMartParameters
 from ml.ranking.recommender import Recommender
@@ -22,8 +22,8 @@ from ml.settings import settings
 from ml.steps.parameters import TrainingParameters, parse_parameters
 from ml.steps.ranker_rows import ranker_rows
 from ml.steps.record import recorded
-from ml.steps.workbench import Workbench, open_workbench, ranker_inputs, retriever_inputs
 from ml.steps.training_log import log_ranker, log_retriever
+from ml.steps.workbench import Workbench, open_workbench, ranker_inputs, retriever_inputs
 
 DEPTH = 100  # the deepest cut that is measured
 log = get_logger(__name__)

@@ -18,7 +18,7 @@ from ml.errors import BadInput, RunFailed
 from ml.logs import get_logger
 from ml.settings import settings
 from ml.tracking.models import log_served
-from ml.tracking.store import client, locked, patient, without_bars
+from ml.tracking.store import client, locked, patient, tracking_uri, without_bars
 
 Alias = Literal["challenger", "champion"]
 REASON_TAG = "overrule_reason"  # set beside the alias in the MLflow UI
@@ -116,7 +116,9 @@ def bundle_of(domain: str, version: Version) -> Path:
         if not (local / MANIFEST).exists():
             beside = local.with_name(f".{local.name}.fetched")
             with without_bars():
-                fetched = Path(download_artifacts(f"{source}/artifacts", dst_path=str(beside)))
+                fetched = Path(
+                    download_artifacts(f"{source}/artifacts", dst_path=str(beside), tracking_uri=tracking_uri())
+                )
             local.parent.mkdir(parents=True, exist_ok=True)
             next(fetched.rglob(MANIFEST)).parent.rename(local)
     return local

@@ -12,6 +12,7 @@ from ml.tracking.store import client, experiment, locked, patient
 
 TRAINING_TAG = "slate.training"
 MODEL_TAG = "slate.model"
+REPORT_TAG = "slate.report"
 # What one call of MLflow's `log_batch` takes.
 PARAMETERS_A_BATCH = 100
 METRICS_A_BATCH = 1000
@@ -93,6 +94,19 @@ def log_result(run_id: str, metrics: Mapping[str, float], *, files: Sequence[Pat
     _log_metrics(tracker, tracker.get_run(run_id), {key: [value] for key, value in metrics.items()})
     for path in files:
         (tracker.log_artifacts if path.is_dir() else tracker.log_artifact)(run_id, str(path))
+
+
+@patient
+def log_report(domain: str, name: str, metrics: Mapping[str, float], *, key: str, files: Sequence[Path] = ()) -> str:
+    """A run of its own in the domain's experiment; the same key gives the same run, whose files are replaced."""
+    tracker = client()
+    with locked(f"reports-{domain}"):
+        owner, tags = experiment(tracker, domain), {REPORT_TAG: key}
+        run = _find(tracker, owner, tags) or tracker.create_run(owner, run_name=name, tags=tags | code_tags())
+    run_id = str(run.info.run_id)
+    log_result(run_id, metrics, files=files)
+    tracker.set_terminated(run_id, "FINISHED")
+    return run_id
 
 
 @patient

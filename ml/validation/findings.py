@@ -56,7 +56,7 @@ def admitted(data: str, suites: Iterable[Suite], findings: Sequence[Finding], re
     if critical:
         rules = "1 rule is" if len(critical) == 1 else f"{len(critical)} rules are"
         told = "\n".join(finding.told() for finding in critical)
-        raise RunFailed(f"{data} is refused: {rules} broken. Nothing was changed.\n{told}\nReport: {report}")
+        raise RunFailed(f"the gate refuses {data}: {rules} broken. Nothing was changed.\n{told}\nReport: {report}")
     return Verdict(tuple(findings), sum(len(suite.rules) for suite in suites), report)
 
 

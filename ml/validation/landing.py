@@ -38,7 +38,7 @@ def judge_landing(domain: Domain, as_of: datetime, accept_new_categories: bool =
             known |= present
         parameters = {"event_types": list(domain.data_rules.event_types), "known_categories": sorted(known)}
         findings, report = run_suites(scratch, suites, parameters, docs)
-    verdict = admitted(f"The landing of {domain.name}", suites, findings, report)
+    verdict = admitted(f"the landing of {domain.name}", suites, findings, report)
     accept_categories(domain.name, present)
     return verdict
 

@@ -34,7 +34,7 @@ def judge_marts(domain: Domain, source: Source, moments: Sequence[datetime]) -> 
         _lay_out(scratch, domain.name, moments)
         suites = _suites(domain.name, supplied(load_declarations(), source.absent, _event_types(scratch)))
         findings, report = run_suites(scratch, suites, {"event_types": list(domain.data_rules.event_types)}, docs)
-    return admitted(f"The marts of {domain.name}", suites, findings, report)
+    return admitted(f"the marts of {domain.name}", suites, findings, report)
 
 
 def _suites(domain: str, features: Mapping[str, Sequence[str]]) -> list[Suite]:
@@ -43,12 +43,17 @@ def _suites(domain: str, features: Mapping[str, Sequence[str]]) -> list[Suite]:
 
 
 def _lay_out(scratch: Scratch, domain: str, moments: Sequence[datetime]) -> None:
+    from sqlalchemy.exc import DBAPIError
+
     warehouse = settings().warehouse(domain)
     if not warehouse.exists():
         raise RunFailed(f"{warehouse} does not exist: the marts are not built. Run: slate features --domain {domain}")
     # The name that dbt gave the catalogue: views of the warehouse refer to their tables by it.
     catalogue = warehouse.stem
-    scratch.execute(f"attach {literal(warehouse)} as {identifier(catalogue)} (read_only)")
+    try:
+        scratch.execute(f"attach {literal(warehouse)} as {identifier(catalogue)} (read_only)")
+    except DBAPIError as error:
+        raise RunFailed(f"{warehouse} cannot be read; one process at a time has it open. {error.orig}") from None
     _refuse_unfinished(scratch, catalogue, domain)
     for mart in MARTS:
         scratch.execute(f"create view {mart} as select * from {identifier(catalogue)}.main.{mart}")

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ml.errors import RunFailed
@@ -36,13 +37,27 @@ def airflow_home() -> Path:
 
 
 def environment(port: int) -> dict[str, str]:
-    """The environment of Airflow's processes and of every task.
+    """The environment of Airflow's processes and of every task; no library may report usage to anybody."""
+    return {
+        **os.environ,
+        **{f"AIRFLOW__{name}": value for name, value in airflow_settings(port).items()},
+        "AIRFLOW_HOME": str(airflow_home()),
+        "SLATE_HOME": str(settings().home),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "NO_PROXY": ",".join(filter(None, (os.environ.get("NO_PROXY"), LOOPBACK, "localhost"))),
+        "DO_NOT_TRACK": "1",
+        "GX_ANALYTICS_ENABLED": "False",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
 
-    DAG files are parsed again when they change, not on the default's half minute: a parse of the dbt project costs
-    seconds of a core. No component may report usage to anybody.
+
+def airflow_settings(port: int) -> dict[str, str]:
+    """Airflow's own settings, by section and name.
+
+    DAG files are read again when they change, not every half minute, and may take their time on a busy machine.
     """
     address, own = f"http://{LOOPBACK}:{port}", credentials(airflow_home())
-    airflow = {
+    return {
         "CORE__DAGS_FOLDER": str(settings().project / "dags"),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__EXECUTOR": "LocalExecutor",
@@ -52,13 +67,13 @@ def environment(port: int) -> dict[str, str]:
         "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(airflow_home() / PASSWORDS),
         "CORE__FERNET_KEY": own["fernet_key"],
-        "API__SECRET_KEY": own["secret_key"],
-        "API_AUTH__JWT_SECRET": own["jwt_secret"],
         "CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
-        "API__HOST": "127.0.0.1",
+        "CORE__DAGBAG_IMPORT_TIMEOUT": "120",
+        "API__HOST": LOOPBACK,
         "API__PORT": str(port),
         "API__BASE_URL": address,
-        "CORE__DAGBAG_IMPORT_TIMEOUT": "120",
+        "API__SECRET_KEY": own["secret_key"],
+        "API_AUTH__JWT_SECRET": own["jwt_secret"],
         "DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "150",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "20",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
@@ -66,15 +81,6 @@ def environment(port: int) -> dict[str, str]:
         "COSMOS__CACHE_DIR": str(airflow_home() / "cosmos"),
         "COSMOS__ENABLE_TELEMETRY": "False",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
-    }
-    return {
-        **os.environ,
-        **{f"AIRFLOW__{name}": value for name, value in airflow.items()},
-        "AIRFLOW_HOME": str(airflow_home()),
-        "SLATE_HOME": str(settings().home),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "NO_PROXY": "127.0.0.1,localhost",
-        "DO_NOT_TRACK": "1",
     }
 
 
@@ -108,16 +114,21 @@ def start_airflow(services: Services, domain: str, *, port: int = 0, settle: boo
 
 
 def wait_for_dags(api: AirflowApi, services: Services, domain: str) -> None:
-    """Wait until Airflow has read the domain's DAGs; raises `RunFailed` if it cannot, or dies."""
+    """Wait until Airflow has read the domain's DAGs as they are now.
+
+    Raises:
+        RunFailed: A DAG file cannot be read, or a component died.
+    """
     wanted = {dag_id(domain, stage) for stage in STAGES}
+    since = datetime.fromtimestamp(min(service.started for service in services.started), UTC)
     deadline = time.monotonic() + START_SECONDS
     log.info("Waiting for Airflow at %s to read the DAGs of %s", api.address, domain)
     while time.monotonic() < deadline:
         services.check()
         if api.ready():
-            if errors := api.import_errors():
+            if errors := api.import_errors(since):
                 raise RunFailed("Airflow cannot read these DAG files:\n" + "\n".join(errors))
-            if wanted <= api.dags():
+            if wanted <= api.dags(since):
                 return
         time.sleep(0.5)
     raise RunFailed(f"Airflow did not read {', '.join(sorted(wanted))} in {START_SECONDS:.0f} s; see {services.folder}")

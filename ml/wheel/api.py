@@ -30,10 +30,10 @@ class TaskState:
 class AirflowApi:
     """Logs in on first use; every method raises `httpx.HTTPError` where Airflow refuses."""
 
-    def __init__(self, address: str, user: str, password: str) -> None:
+    def __init__(self, address: str, user: str, password: str, transport: httpx.BaseTransport | None = None) -> None:
         self.address = address
         self._login = {"username": user, "password": password}
-        self._client = httpx.Client(base_url=address, timeout=30.0, trust_env=False)
+        self._client = httpx.Client(base_url=address, timeout=30.0, trust_env=False, transport=transport)
 
     def ready(self) -> bool:
         """Whether it answers and its scheduler is healthy; logs in when it does."""
@@ -54,15 +54,16 @@ class AirflowApi:
         answer.raise_for_status()
         return answer.json()
 
-    def import_errors(self) -> list[str]:
-        """The DAG files that Airflow could not read, with the traceback of each."""
+    def import_errors(self, since: datetime) -> list[str]:
+        """The DAG files that Airflow could not read since a moment, with the traceback of each."""
         found = self._call("GET", "/importErrors")["import_errors"]
-        return [f"{error['filename']}: {error['stack_trace']}" for error in found]
+        recent = [error for error in found if datetime.fromisoformat(error["timestamp"]) >= since]
+        return [f"{error['filename']}: {error['stack_trace']}" for error in recent]
 
-    def dags(self) -> set[str]:
-        """The ids of the DAGs that can run."""
+    def dags(self, since: datetime) -> set[str]:
+        """The ids of the DAGs that can run and have been read since a moment."""
         found = self._call("GET", "/dags", params={"paused": False, "limit": 100})["dags"]
-        return {dag["dag_id"] for dag in found}
+        return {dag["dag_id"] for dag in found if datetime.fromisoformat(dag["last_parsed_time"]) >= since}
 
     def trigger(self, dag: str, conf: dict[str, Any]) -> str:
         """Start a run with these parameters; returns its id."""

@@ -1,5 +1,6 @@
 """The dbt project as tasks of the features DAG, by Cosmos: one a model, its tests beside it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,9 @@ from ml.artifacts import build, file_digest, read_json
 from ml.features.marts import dbt_environment, run_dbt
 from ml.settings import settings
 from ml.wheel.conventions import WAREHOUSE_POOL
+
+LAST_MODEL = "completed_snapshots"
+"""Records that a build is whole, so it is built after everything else has passed its tests."""
 
 WRITTEN_BY_DBT = ("target", "logs", "dbt_packages")
 
@@ -31,14 +35,27 @@ def dbt_tasks(domain: str, variables: Any, full_refresh: Any) -> Any:
         profile_config=ProfileConfig("slate", "local", profiles_yml_filepath=project / "profiles.yml"),
         execution_config=ExecutionConfig(invocation_mode=InvocationMode.DBT_RUNNER),
         render_config=RenderConfig(
-            load_method=LoadMode.DBT_MANIFEST, test_behavior=TestBehavior.AFTER_EACH, emit_datasets=False
+            load_method=LoadMode.DBT_MANIFEST,
+            exclude=["resource_type:exposure"],
+            test_behavior=TestBehavior.AFTER_EACH,
+            should_detach_multiple_parents_tests=True,  # a test of two models has to wait for both
+            emit_datasets=False,
         ),
         operator_args={"vars": variables, "full_refresh": full_refresh, "pool": WAREHOUSE_POOL},
     )
-    models = read_json(manifest)["nodes"]
-    for operator in group.iter_tasks():
-        operator.doc_md = models[operator.extra_context["dbt_node_config"]["unique_id"]]["description"]
+    _finish(group, read_json(manifest)["nodes"])
     return group
+
+
+def _finish(group: Any, nodes: Mapping[str, Any]) -> None:
+    """Document each task, and let the last model wait for the tests that stand by themselves, as in `dbt build`."""
+    operators = {operator.task_id: operator for operator in group.iter_tasks()}
+    last = operators[f"{group.group_id}.{LAST_MODEL}.run"]
+    for operator in operators.values():
+        node = nodes[operator.extra_context["dbt_node_config"]["unique_id"]]
+        operator.doc_md = node["description"] or f"The dbt {node['resource_type']} `{node['name']}`."
+        if node["resource_type"] == "test":
+            operator.set_downstream(last)
 
 
 def task_environment() -> dict[str, str]:

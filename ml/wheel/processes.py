@@ -45,6 +45,7 @@ class Services:
         self.folder = folder
         self.record = folder / "services.json"
         self.started: list[Service] = []
+        self._children: list[subprocess.Popen[bytes]] = []
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Service:
         """Start a service in the background; its output goes to `<name>.log`, written anew."""
@@ -62,6 +63,7 @@ class Services:
             )
         service = Service(name, child.pid, psutil.Process(child.pid).create_time(), log)
         self.started.append(service)
+        self._children.append(child)
         self._remember()
         return service
 
@@ -74,7 +76,9 @@ class Services:
     def stop(self) -> None:
         """End all services and everything they started."""
         end(self.started)
-        self.started = []
+        for child in self._children:
+            child.wait()
+        self.started, self._children = [], []
         self._remember()
 
     def end_left_over(self) -> int:

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from ml.evaluation.rendering import render_tables
 
@@ -24,30 +26,30 @@ def render(document: Mapping[str, Any]) -> Iterable[RenderableType]:
     yield turned(document["turn"])
 
 
-def counts(status: Mapping[str, Any]) -> Table:
+def counts(status: Mapping[str, Any]) -> RenderableType:
     """Rows of each mart."""
-    table = Table("mart", title=f"{status['domain']}: data as of {status['as_of']}", title_justify="left")
+    table = Table("mart")
     table.add_column("rows", justify="right")
     for mart, rows in status["counts"].items():
         table.add_row(mart, f"{rows:,}")
-    return table
+    return titled(f"{status['domain']}: data as of {status['as_of']}", table)
 
 
-def slate(example: Mapping[str, Any], user_noun: str) -> Table:
+def slate(example: Mapping[str, Any], user_noun: str) -> RenderableType:
     """One user's recommendations with the retrievers that found each."""
-    table = Table("#", "item", "name", "found by", title=f"For {user_noun} {example['user_id']}", title_justify="left")
+    table = Table("#", "item", "name", "found by")
     for place, item in enumerate(example["items"], 1):
-        table.add_row(str(place), item["item_id"], item["name"], ", ".join(item["sources"]))
-    return table
+        table.add_row(str(place), item["item_id"], escape(item["name"]), ", ".join(item["sources"]))
+    return titled(f"For {user_noun} {example['user_id']}", table)
 
 
-def looked_at(places: Mapping[str, str]) -> Table:
+def looked_at(places: Mapping[str, str]) -> RenderableType:
     """Where to look further."""
-    table = Table("what", title="To look further", title_justify="left")
+    table = Table("what")
     table.add_column("where", overflow="fold")
     for name, where in places.items():
         table.add_row(name, where)
-    return table
+    return titled("To look further", table)
 
 
 def turned(turn: Mapping[str, Any]) -> str:
@@ -59,24 +61,30 @@ def turned(turn: Mapping[str, Any]) -> str:
 
 
 def stages(turns: list[dict[str, Any]]) -> Iterable[RenderableType]:
-    """Every recorded turn in one line, and the stages of the last one and of the longest (the first, as a rule)."""
-    overview = Table("started", "domain", title="Turns of the wheel", title_justify="left")
+    """Every recorded turn in one line, and the stages of the longest (the first, as a rule) and of the last."""
+    overview = Table("started", "domain")
     for heading in ("wall s", "tasks", "peak MB", "cores"):
         overview.add_column(heading, justify="right")
     for turn in turns:
         numbers = (turn["wall_seconds"], len(turn["stages"]), turn["peak_memory_mb"], turn["cores"])
         overview.add_row(turn["started_at"], turn["domain"], *map(str, numbers))
-    yield overview
+    yield titled("Turns of the wheel", overview)
     longest = max(turns, key=lambda turn: turn["wall_seconds"])
-    yield _stage_table(longest)
+    yield stage_table(longest)
     if turns[-1] is not longest:
-        yield _stage_table(turns[-1])
+        yield stage_table(turns[-1])
 
 
-def _stage_table(turn: Mapping[str, Any]) -> Table:
-    table = Table("DAG", "task", title=f"Stages of the turn of {turn['started_at']}", title_justify="left")
+def stage_table(turn: Mapping[str, Any]) -> RenderableType:
+    """The tasks of one turn."""
+    table = Table("DAG", "task")
     table.add_column("seconds", justify="right")
     table.add_column("peak MB of all processes", justify="right")
     for stage in turn["stages"]:
         table.add_row(stage["dag"], stage["task"], f"{stage['seconds']:.1f}", f"{stage['peak_memory_mb']:,}")
-    return table
+    return titled(f"Stages of the turn of {turn['started_at']}", table)
+
+
+def titled(title: str, table: Table) -> RenderableType:
+    """A table under a title that may be wider than it is."""
+    return Group(Text(f"\n{title}", style="bold"), table)

@@ -52,7 +52,7 @@ def _start(services: Services, domain: str) -> dict[str, str]:
     addresses = {}
     for name, command in _commands().items():
         port = free_port(PORTS[name])
-        services.start(name.lower(), [sys.executable, "-m", *command, "--port", str(port)], environment(port))
+        services.start(name.lower(), [sys.executable, "-m", *command, str(port)], environment(port))
         addresses[name] = f"http://{LOOPBACK}:{port}"
     if settings().tracking_uri is not None:
         addresses["MLflow"] = str(settings().tracking_uri)
@@ -60,17 +60,17 @@ def _start(services: Services, domain: str) -> dict[str, str]:
 
 
 def _commands() -> dict[str, list[str]]:
-    """The module of each service beside Airflow, with its arguments but for the port."""
+    """The module of each service beside Airflow, with its arguments; the port follows as the last."""
     reports_folder().mkdir(parents=True, exist_ok=True)
     evidently_workspace().mkdir(parents=True, exist_ok=True)
     commands = {
         "reports": ["http.server", "--bind", LOOPBACK, "--directory", str(reports_folder())],
-        "Evidently": ["evidently.cli", "ui", "--host", LOOPBACK, "--workspace", str(evidently_workspace())],
+        "Evidently": ["evidently.cli", "ui", "--host", LOOPBACK, "--workspace", str(evidently_workspace()), "--port"],
     }
     if settings().tracking_uri is None:
         store.client()  # makes the store where no run has yet
         where = ["--backend-store-uri", store.tracking_uri(), "--default-artifact-root", str(store.artifact_root())]
-        commands["MLflow"] = ["mlflow", "server", "--host", LOOPBACK, "--workers", "1", *where]
+        commands["MLflow"] = ["mlflow", "server", "--host", LOOPBACK, "--workers", "1", *where, "--port"]
     return commands
 
 

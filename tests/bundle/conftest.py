@@ -33,5 +33,5 @@ def parts(home: Path) -> Sealed:
 def bundle(home: Path, parts: Sealed) -> Bundle:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLATE_HOME", str(home))
-        path = seal(parts, shop.lineage("features"), seed=0, threads=1)
+        path = seal(parts, shop.lineage("features"), seed=0)
     return open_bundle(path)

@@ -91,7 +91,7 @@ def test_large_arrays_are_mapped_and_nothing_is_a_pickle(bundle):
 def test_sealing_the_same_again_makes_nothing_new(bundle, parts, monkeypatch, home):
     monkeypatch.setenv("SLATE_HOME", str(home))
     before = bundle.path.stat().st_mtime_ns
-    assert seal(parts, lineage("features"), seed=0, threads=1) == bundle.path
+    assert seal(parts, lineage("features"), seed=0) == bundle.path
     assert bundle.path.stat().st_mtime_ns == before
 
 

@@ -268,6 +268,6 @@ def test_the_same_training_sealed_twice_is_the_same_to_the_byte(home, champion, 
     parts = Sealed(recommender_of(training), bench.dataset, bench.features)
     lineage = manifest(registry.bundle_of("retail", version))["lineage"]
     monkeypatch.setenv("SLATE_HOME", str(tmp_path))
-    again = seal(parts, lineage, seed=training["seed"], threads=1)
+    again = seal(parts, lineage, seed=training["seed"])
     assert manifest(again)["files"] == sealed
     assert np.all([name in sealed for name in ("catalogue.parquet", "log/item.npy", "recommender/ranker/trees.ubj")])

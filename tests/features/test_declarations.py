@@ -31,6 +31,7 @@ def declared(tmp_path: Path, **features: dict[str, Any]) -> Path:
         (COUNT | {"aggregation": "median"}, r"user\.wrong: .*'count'"),
         (COUNT | {"events": []}, r"user\.wrong\.events: "),
         (COUNT | {"requires": ["prize"]}, r"user\.wrong requires prize, which no landing table has"),
+        (COUNT | {"aggregation": "days_since_last", "where": "opens_pair"}, "only count and sum may count firsts"),
         (COUNT | {"aggregation": "sum", "of": "price"}, r"user\.wrong\.of: Input should be 'value'"),
         (RATIO | {"numerator": "purchases", "denominator": "sessions"}, "sessions, which must be declared above it"),
         (RATIO | {"numerator": "purchases", "denominator": "shop.purchases"}, "shop.purchases, which is not declared"),

@@ -8,15 +8,15 @@ import planted_shop as shop
 import pytest
 
 from ml.data.arrays import Ragged
-from ml.data.dataset import Dataset
+from ml.data.dataset import Dataset, cases_in
 from ml.domains import Protocol
 from ml.errors import BadInput
-from ml.retrieval import TrainingData, get_retriever, top_k
+from ml.retrieval import get_retriever, top_k
 from ml.retrieval.two_tower import TwoTower, TwoTowerParameters
 
 SMALL = TwoTowerParameters(
     embedding_size=16, hidden_size=32, history_length=32, minimum_count=1, uniform_negatives=12, batch_size=16,
-    epochs=40, learning_rate=0.01, dropout=0, device="cpu",
+    epochs=20, learning_rate=0.02, dropout=0, device="cpu",
 )  # fmt: skip
 QUICK = SMALL.model_copy(update={"epochs": 2})
 DATASET = shop.planted()
@@ -51,12 +51,27 @@ def test_every_loss_learns_the_themes(change):
     assert theme_share(fitted(parameters=SMALL.model_copy(update=change))) > 0.9
 
 
-def test_a_new_item_stands_near_its_twins():
-    """Item 3 was never taken: only its text and category say where it belongs."""
-    dataset = shop.dataset_of(DATASET.log.where(DATASET.log.item != 3))
-    vectors = fitted(dataset, SMALL.model_copy(update={"id_dropout": 0.5})).item_vectors
-    nearest = np.argsort(-(vectors @ vectors[3]))[1 : shop.SIZE]
-    assert set(nearest // shop.SIZE) == {0}
+def launches() -> Dataset:
+    """Four themes of twelve items, a new one every week; the last item of each theme is not launched yet."""
+    rng = np.random.default_rng(0)
+    items, week = 48, np.maximum(np.arange(48) % 12 - 4, 0)
+    events = []
+    for user, visit in np.ndindex(60, 7):
+        launched = [item for item in range(user % 4 * 12, user % 4 * 12 + 11) if week[item] <= visit]
+        day = 7 * visit + 6.9 * rng.random()
+        events += [shop.Event(user, int(item), day, user * 7 + visit) for item in rng.choice(launched, 4, False)]
+    theme = [f"thema{item // 12}" for item in range(items)]
+    products = shop.catalogue(items).assign(text=theme, category=theme, category_path=None, brand=None)
+    return shop.dataset_of(shop.log_of(events, 60, items), products)
+
+
+def test_a_new_item_is_found_by_its_content_on_its_first_day():
+    dataset, moment = launches(), shop.to_micros(shop.START) + 49 * shop.DAY
+    model = TwoTower.fit(shop.training(dataset, moment), SMALL.model_copy(update={"epochs": 15, "batch_size": 32}))
+    scores = model.score(shop.requests(dataset, moment=moment))
+    new = np.arange(60) % 4 * 12 + 11  # of each user's own theme
+    before = (scores > scores[np.arange(60), new][:, None]).sum(1)
+    assert before.mean() < 13  # behind the eleven known items of the theme, before the other themes
 
 
 def test_vectors_are_of_length_one_and_score_as_their_product(model):
@@ -72,7 +87,7 @@ def test_vectors_are_of_length_one_and_score_as_their_product(model):
 def test_the_same_seed_gives_the_same_model_and_another_one_another():
     one, again, other = (fitted(parameters=QUICK, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.item_vectors, again.item_vectors)
-    assert one.curves == pytest.approx(again.curves, nan_ok=True)
+    assert one.curves["training_loss"] == again.curves["training_loss"]
     assert not np.allclose(one.item_vectors, other.item_vectors)
 
 
@@ -108,10 +123,10 @@ def test_later_events_move_nothing():
 
 
 def test_nobody_known_gets_an_answer_of_the_right_shape(model):
-    nobody = shop.without_history(shop.requests(DATASET, [0, -1]))
-    scores = model.score(nobody)
-    assert np.isfinite(scores).all()
-    np.testing.assert_allclose(scores[0] > 0, scores[1] > 0)
+    for asked in (shop.without_history(shop.requests(DATASET, [0, -1])), shop.requests(DATASET, [-1, -1])):
+        scores = model.score(asked)
+        assert scores.shape == (2, shop.ITEMS)
+        assert np.isfinite(scores).all()
     assert model.score(REQUESTS.take(np.arange(0))).shape == (0, shop.ITEMS)
 
 
@@ -151,18 +166,11 @@ def clicks() -> Dataset:
 
 def test_sessions_learn_which_item_comes_next():
     dataset = clicks()
-    t1 = shop.to_micros(dataset.windows.t1)
-    data = TrainingData(*replace(shop.training(dataset, t1)).__dict__.values())
-    model = TwoTower.fit(data, SMALL.model_copy(update={"epochs": 30, "patience": 30}))
-    session = Ragged(np.array([0, 2, 4]), np.array([3, 4, 8, 9], np.int32))
-    asked = shop.without_history(shop.requests(dataset, [-1, -1])).with_session(session)
-    assert top_k(model.score(asked), 1, exclude=session).item[:, 0].tolist() == [5, 10]
-    assert len(model.curves["training_loss"]) == len(model.curves["validation_recall@100"]) == 30
-    assert model.curves["validation_recall@100"][-1] == 1.0  # there are fewer than 100 items
-
-
-def test_training_stops_when_validation_no_longer_improves():
-    dataset = clicks()
     data = shop.training(dataset, shop.to_micros(dataset.windows.t1))
-    model = TwoTower.fit(data, SMALL.model_copy(update={"epochs": 30, "patience": 2}))
-    assert len(model.curves["validation_recall@100"]) < 30
+    model = TwoTower.fit(data, SMALL.model_copy(update={"epochs": 10, "patience": 2, "batch_size": 64}))
+    cases = cases_in(data.validation, dataset.windows.t2, dataset.windows.t3)[0]
+    best = top_k(model.score(cases.requests), 1, exclude=cases.requests.session).item[:, 0]
+    assert (best == cases.labels.values).mean() > 0.6
+    # All of the twelve items are among the best hundred from the first epoch on: there is nothing to improve.
+    assert model.curves["validation_recall@100"] == [1.0] * 3
+    assert len(model.curves["training_loss"]) == 3

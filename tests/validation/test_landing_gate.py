@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-import shop
+import landed_shop as shop
 
 from ml.errors import RunFailed
 from ml.steps.validating import validate_landing
@@ -146,13 +145,12 @@ def test_clean_data_passes_and_leaves_a_report(home: Path, kept: Kept, capfd: py
     assert capfd.readouterr().out == ""
 
 
-def test_a_new_category_passes_once_it_is_accepted_and_then_for_good(home: Path) -> None:
+def test_a_new_category_passes_once_it_is_accepted(home: Path) -> None:
     accept_categories("retail", ["bakery"])
     shop.land(shop.clean())
     assert "Getränke" in refusal()
     validate_landing("retail", accept_new_categories=True)
     assert known_categories("retail") == {"Getränke", "bakery"}
-    assert validate_landing("retail")["warnings"] == []
 
 
 def test_a_warning_lets_the_data_through_and_shows_its_rows(home: Path) -> None:

@@ -90,7 +90,7 @@ def test_of_a_real_season_only_two_holidays_are_refused(complete_journey: duckdb
 def test_half_of_yesterday_is_refused_on_every_real_sunday(complete_journey: duckdb.DuckDBPyConnection) -> None:
     connection = complete_journey.cursor()
     days = "select *, cast(occurred_at - to_hours(5) as date) as day from events"
-    for week in range(20):
+    for week in range(0, 20, 4):
         sunday = date(2017, 12, 31) - timedelta(weeks=week)
         connection.execute(
             f"""

@@ -1,11 +1,9 @@
 """A warehouse as dbt would leave it, made by hand: its tables have the columns that the marts' contracts declare."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import duckdb
-import shop
+import landed_shop as shop
 import yaml
 
 from ml.data.landing import table_glob
@@ -19,11 +17,33 @@ PLAN = {
     "as_of": f"{AS_OF.isoformat()}Z",
     "snapshots": [f"{moment.isoformat()}Z" for moment in MOMENTS],
 }
+EVENTS = """
+    select *, true as known_user, false as promoted,
+        row_number() over (partition by session_id order by occurred_at) as session_position
+    from read_parquet({interactions}) where occurred_at < {as_of}::timestamp
+"""
+SESSIONS = """
+    select session_id, any_value(user_id) as user_id, min(occurred_at) as started_at, max(occurred_at) as ended_at,
+        count(*) as event_count
+    from events group by session_id
+"""
+FEATURES = """
+    select {keys}, as_of, count(*) as purchases, min(date_diff('hour', occurred_at, as_of)) / 24 as recency_days
+    from events join items using (item_id), (select unnest({moments}::timestamp[]) as as_of)
+    where occurred_at < as_of and {first_key} is not null
+    group by {keys}, as_of
+"""
+KEYS = {
+    "user_features": "user_id",
+    "item_features": "item_id",
+    "user_item_features": "user_id, item_id",
+    "user_category_features": "category, user_id",
+}
 
 
 def mart_columns() -> dict[str, dict[str, str]]:
     """The type of each column, by mart, as the contracts of the dbt project declare them."""
-    files = sorted((settings().dbt_project / "models" / "marts").glob("_marts__*.yml"))
+    files = [settings().dbt_project / "models" / "marts" / f"_marts__{part}.yml" for part in ("core", "features")]
     models = [model for file in files for model in yaml.safe_load(file.read_text(encoding="utf-8"))["models"]]
     return {model["name"]: {column["name"]: column["data_type"] for column in model["columns"]} for model in models}
 
@@ -36,32 +56,23 @@ def create_marts(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def build(*spoiling: str) -> None:
-    """Marts of what has landed, then spoilt by these statements."""
+    """The marts of what has landed, then spoilt by these statements."""
     path = settings().warehouse("retail")
     path.parent.mkdir(parents=True)
     with duckdb.connect(str(path)) as connection:
         create_marts(connection)
         for mart, query in _queries().items():
-            connection.execute(f"insert into {mart} by name {query}", {"as_of": AS_OF} if "$as_of" in query else None)
+            connection.execute(f"insert into {mart} by name {query}")
         for statement in spoiling:
             connection.execute(statement)
 
 
-def _queries() -> Mapping[str, str]:
-    landed = {table: f"read_parquet({literal(table_glob('retail', table))})" for table in ("interactions", "items", "users")}
-    event_log = "select *, 1 as days from events, (values {}) as moment (as_of) where occurred_at < as_of".format(
-        ", ".join(f"({literal(moment)}::timestamp)" for moment in MOMENTS)
-    )
+def _queries() -> dict[str, str]:
+    landed = {table: literal(table_glob("retail", table)) for table in ("interactions", "items", "users")}
+    moments = [str(moment) for moment in MOMENTS]
     return {
-        "events": f"select *, true as known_user, false as promoted, row_number() over (partition by session_id "
-        f"order by occurred_at) as session_position from {landed['interactions']} where occurred_at < $as_of",
-        "sessions": "select session_id, any_value(user_id) as user_id, min(occurred_at) as started_at, "
-        "max(occurred_at) as ended_at, count(*) as event_count from events group by session_id",
-        "items": f"select item_id, name, category, price from {landed['items']}",
-        "users": f"select user_id, attributes from {landed['users']}",
-        "user_features": _features(event_log, ["user_id"]),
-        "item_features": _features(event_log, ["item_id"]),
-        "user_item_features": _features(event_log, ["user_id", "item_id"]),
-        "user_category_features": _features(f"select * from ({event_log}) join items using (item_id)", ["user_id", "category"]),
-        "item_placements": "select 'milk' as item_id, 'north' as place_id, $as_of::timestamp as as_of, true as on_display",
-    }
+        "events": EVENTS.format(interactions=landed["interactions"], as_of=literal(AS_OF)),
+        "items": f"select item_id, name, category, price from read_parquet({landed['items']})",
+        "users": f"select user_id, attributes from read_parquet({landed['users']})",
+        "sessions": SESSIONS,
+    } | {mart: FEATURES.format(keys=keys, first_key=keys.split(",")[0], moments=moments) for mart, keys in KEYS.items()}

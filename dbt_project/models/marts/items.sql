@@ -13,7 +13,7 @@ known as (
         on
             snapshot.is_last
             and snapshot.as_of >= version.known_from
-    qualify row_number() over (partition by version.item_id order by version.known_from desc) = 1
+            and snapshot.as_of < version.known_until
 
 )
 

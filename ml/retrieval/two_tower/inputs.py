@@ -15,9 +15,9 @@ from ml.data.dataset import Dataset, Log
 from ml.data.requests import History, Requests
 
 DAY = 86_400_000_000  # microseconds
+# No clock and no calendar: with less than two years of training, the time of year only names the cadence.
 REQUEST_FEATURES = (
-    "log_events", "log_sessions", "log_session_size", "log_days_since_last", "log_days_since_first",
-    "log_recent_events", "hour_sine", "hour_cosine", "weekday_sine", "weekday_cosine",
+    "log_events", "log_sessions", "log_session_size", "log_days_since_last", "log_days_since_first", "log_recent_events",
 )  # fmt: skip
 RECENT_DAYS = 28
 POPULARITY_HALF_LIVES = (0.4, 1.0, 4.0, 16.0)  # cadences
@@ -38,13 +38,25 @@ class Views:
     stops: Ints  # (B,)
     moment: Ints  # (B,) microseconds
     place: Indices  # (B,)
+    sessions: Ints  # (B,) in the history
+
+    @classmethod
+    def of(cls, base: History, starts: Ints, stops: Ints, moment: Ints, place: Indices) -> "Views":
+        """The requests whose histories are the ranges [starts, stops) of `base`."""
+        begun = np.cumsum(np.diff(base.session, prepend=-1) != 0, dtype=np.int64)
+        known = stops > starts
+        first, last = np.where(known, starts, 0), np.where(known, stops - 1, 0)
+        sessions = np.where(known, begun[last] - begun[first] + 1, 0) if len(begun) else np.zeros_like(starts)
+        return cls(base, starts, stops, moment, place, sessions)
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def take(self, rows: Ints) -> "Views":
         """These requests, in this order."""
-        return Views(self.base, self.starts[rows], self.stops[rows], self.moment[rows], self.place[rows])
+        return Views(
+            self.base, self.starts[rows], self.stops[rows], self.moment[rows], self.place[rows], self.sessions[rows]
+        )
 
 
 @dataclass(frozen=True)
@@ -56,26 +68,27 @@ class Window:
     age: Floats  # (B, H) days
     weight: Floats  # (B, H)
     latest: Bools  # (B, H) of the current session, or of the last one where none has begun
+    ahead: Ints  # (B,) events of the current session that the history does not hold
 
 
 def views_of(requests: Requests) -> Views:
     """The requests' own histories as ranges."""
     history = requests.history
-    return Views(history, history.offsets[:-1], history.offsets[1:], requests.moment, requests.place)
+    return Views.of(history, history.offsets[:-1], history.offsets[1:], requests.moment, requests.place)
 
 
 def window_of(views: Views, length: int) -> Window:
     """The latest `length` events of each request."""
-    base = views.base
+    base, nothing = views.base, np.zeros(len(views), np.int64)
     if not len(base.item):
         empty = np.zeros((len(views), length), np.float32)
-        return Window(empty.astype(np.int32), empty.astype(bool), empty, empty, empty.astype(bool))
+        return Window(empty.astype(np.int32), empty.astype(bool), empty, empty, empty.astype(bool), nothing)
     at = views.stops[:, None] - 1 - np.arange(length)  # (B, H)
     valid = at >= views.starts[:, None]
     at = np.where(valid, at, 0)
     age = np.where(valid, (views.moment[:, None] - base.at[at]) / DAY, 0).astype(np.float32)
     latest = valid & (base.session[at] == base.session[at[:, :1]])
-    return Window(np.where(valid, base.item[at], 0), valid, age, np.where(valid, base.weight[at], 0), latest)
+    return Window(np.where(valid, base.item[at], 0), valid, age, np.where(valid, base.weight[at], 0), latest, nothing)
 
 
 def with_session(window: Window, requests: Requests) -> Window:
@@ -97,27 +110,29 @@ def with_session(window: Window, requests: Requests) -> Window:
 
     return Window(
         merged(item, window.item), merged(True, window.valid), merged(0.0, window.age),
-        merged(1.0, window.weight), merged(True, window.latest & (shift == 0)),
+        merged(1.0, window.weight), merged(True, window.latest & (shift == 0)), shift[:, 0],
     )  # fmt: skip
 
 
 def request_features(views: Views, window: Window) -> Floats:
-    """(B, F) what the history says about the request as a whole; see `REQUEST_FEATURES`."""
-    base, any_event = views.base, views.stops > views.starts
-    first, last = (np.where(any_event, at, 0) for at in (views.starts, views.stops - 1))
-    events = views.stops - views.starts
-    if len(base.item):
-        begun = np.cumsum(np.r_[0, np.diff(base.session) != 0])
-        sessions = np.where(any_event, begun[last] - begun[first] + 1, 0)
-        since_last, since_first = (np.where(any_event, views.moment - base.at[at], 0) / DAY for at in (last, first))
-    else:
-        sessions, since_last, since_first = np.zeros((3, len(views)))
-    recent = (window.valid & (window.age < RECENT_DAYS)).sum(1)
+    """(B, F) what the history and the current session say about the request as a whole; see `REQUEST_FEATURES`."""
+    ahead = window.ahead
+    events, sessions = views.stops - views.starts + ahead, views.sessions + (ahead > 0)
     size = events / np.maximum(sessions, 1)
-    amounts = np.log1p(np.stack([events, sessions, size, since_last, since_first, recent], axis=1))
-    hour, weekday = (2 * np.pi * (views.moment % period) / period for period in (DAY, 7 * DAY))
-    clock = np.stack([np.sin(hour), np.cos(hour), np.sin(weekday), np.cos(weekday)], axis=1)
-    return np.concatenate([amounts, clock], axis=1).astype(np.float32)
+    since_last = np.where(ahead > 0, 0, _days_since(views, views.stops - 1))
+    recent = (window.valid & (window.age < RECENT_DAYS)).sum(1)
+    found = np.stack([events, sessions, size, since_last, _days_since(views, views.starts), recent], axis=1)
+    features: Floats = np.log1p(found).astype(np.float32)
+    return features
+
+
+def _days_since(views: Views, at: Ints) -> Floats:
+    """(B,) days from the event at these positions to the moment; 0 for an empty history."""
+    known = views.stops > views.starts
+    if not known.any():
+        return np.zeros(len(views), np.float32)
+    days: Floats = np.where(known, (views.moment - views.base.at[np.where(known, at, 0)]) / DAY, 0).astype(np.float32)
+    return days
 
 
 def popularity(log: Log, moments: Ints, cadence: int) -> Floats:

@@ -71,7 +71,7 @@ def _by_event(log: Log, starts: Ints) -> TrainingRequests:
 def _views(log: Log, user: Ints, stops: Ints, moment: Ints) -> Views:
     starts = log.offsets[user]
     place = np.where(stops > starts, log.place[np.maximum(stops - 1, 0)], -1).astype(np.int32)
-    return Views(log.history(), starts, stops, moment, place)
+    return Views.of(log.history(), starts, stops, moment, place)
 
 
 def _first_taken(log: Log, user: Ints, item: Indices) -> Ints:

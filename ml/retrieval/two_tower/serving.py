@@ -65,8 +65,9 @@ class Towers:
         embedded = torch.from_numpy(catalogue.embedded).to(self.device)
         for start in range(0, len(requests), CHUNK):
             part = requests.take(np.arange(start, min(start + CHUNK, len(requests))))
-            window = with_session(window_of(views_of(part), history_length), part)
-            batch = self.encoder.requests(views_of(part), window, window.item.astype(np.int64)).to(self.device)
+            views = views_of(part)
+            window = with_session(window_of(views, history_length), part)
+            batch = self.encoder.requests(views, window, window.item.astype(np.int64)).to(self.device)
             found[start : start + CHUNK] = self.network.request(embedded, batch).cpu().numpy()
         return found
 

@@ -81,11 +81,11 @@ class _Training:
         best: dict[str, Tensor] = {}
         for epoch in range(self.parameters.epochs):
             self._record(epoch, self._epoch(epoch))
-            latest = self.curves[RECALL]
-            # Without a validation case no epoch is better than the last one.
-            if np.isnan(latest[-1]) or latest[-1] == max(latest):
+            recalls = self.curves[RECALL]
+            worse = len(recalls) - 1 - int(np.argmax(recalls))  # epochs since the best one; argmax finds a NaN first
+            if worse == 0 or np.isnan(recalls[-1]):  # without a validation case the last epoch stands
                 best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-            elif len(latest) - 1 - int(np.argmax(latest)) >= self.parameters.patience:
+            elif worse >= self.parameters.patience:
                 break
         self.network.load_state_dict(best)
         self.network.cpu().eval()

@@ -21,6 +21,10 @@ with landed as (
 select
     item_id,
     known_from,
+    lead(known_from, 1, cast('infinity' as timestamp)) over (
+        partition by item_id
+        order by known_from
+    ) as known_until,
     coalesce(name, subcategory, category, department, 'Item ' || item_id) as name,
     list_filter([department, category, subcategory], lambda level: level is not null) as category_path,
     category,

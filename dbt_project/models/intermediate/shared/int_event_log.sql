@@ -47,10 +47,11 @@ described as (
         version.brand,
         coalesce(version.private_brand, false) as private_brand
     from known
-    asof left join {{ domain_ref('item_versions') }} as version
+    left join {{ domain_ref('item_versions') }} as version
         on
             known.item_id = version.item_id
             and known.occurred_at >= version.known_from
+            and known.occurred_at < version.known_until
 
 )
 

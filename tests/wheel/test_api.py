@@ -1,0 +1,105 @@
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from ml.wheel.api import AirflowApi
+
+ADDRESS = "http://127.0.0.1:8080"
+
+
+def api_that_answers(answers):
+    """A client of an Airflow that gives these answers by method and path, and keeps what it was asked."""
+    asked = []
+
+    def handle(request):
+        asked.append(request)
+        answer = answers[request.method, request.url.path]
+        return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
+
+    api = AirflowApi(ADDRESS, "admin", "secret", transport=httpx.MockTransport(handle))
+    return api, asked
+
+
+START = datetime(2018, 1, 1, tzinfo=UTC)
+HEALTHY = {"scheduler": {"status": "healthy"}}
+
+
+def test_it_logs_in_once_airflow_is_healthy():
+    answers = {("GET", "/api/v2/monitor/health"): HEALTHY, ("POST", "/auth/token"): {"access_token": "abc"}}
+    api, asked = api_that_answers(answers | {("GET", "/api/v2/importErrors"): {"import_errors": []}})
+    assert api.ready()
+    assert api.ready()
+    assert api.import_errors(START) == []
+    assert [request.url.path for request in asked].count("/auth/token") == 1
+    assert asked[-1].headers["Authorization"] == "Bearer abc"
+
+
+def test_it_waits_for_the_scheduler():
+    api, asked = api_that_answers({("GET", "/api/v2/monitor/health"): {"scheduler": {"status": None}}})
+    assert not api.ready()
+    assert len(asked) == 1
+
+
+def test_an_airflow_that_does_not_answer_yet_is_not_ready():
+    def refuse(request):
+        raise httpx.ConnectError("connection refused")
+
+    assert not AirflowApi(ADDRESS, "admin", "secret", transport=httpx.MockTransport(refuse)).ready()
+
+
+def test_what_an_earlier_airflow_read_does_not_count():
+    old, new = "2017-12-31T23:59:59Z", "2018-01-01T00:00:01Z"
+    dags = [{"dag_id": "old", "last_parsed_time": old}, {"dag_id": "new", "last_parsed_time": new}]
+    errors = [
+        {"filename": name, "stack_trace": "SyntaxError", "timestamp": at} for name, at in [("a", old), ("b", new)]
+    ]
+    api, _ = api_that_answers(
+        {("GET", "/api/v2/dags"): {"dags": dags}, ("GET", "/api/v2/importErrors"): {"import_errors": errors}}
+    )
+    assert api.dags(START) == {"new"}
+    assert api.import_errors(START) == ["b: SyntaxError"]
+
+
+EVENTS = ("GET", "/api/v2/assets/events")
+RUN = {"dag_id": "shop__train", "run_id": "asset_triggered__1"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "caused"),
+    [
+        ({"asset_events": []}, None),
+        ({"asset_events": [{"created_dagruns": []}]}, []),
+        ({"asset_events": [{"created_dagruns": [RUN]}]}, [("shop__train", "asset_triggered__1")]),
+        (httpx.Response(500), []),
+    ],
+    ids=["no update", "no run yet", "a run", "a queued run breaks the answer"],
+)
+def test_runs_caused_by_an_asset(answer, caused):
+    api, asked = api_that_answers({EVENTS: answer})
+    assert api.runs_caused_by("shop__features", "manual__1") == caused
+    assert dict(asked[0].url.params) == {"source_dag_id": "shop__features", "source_run_id": "manual__1"}
+
+
+def test_tasks_have_their_state_and_times():
+    task = {"task_id": "land", "state": None, "start_date": None, "end_date": None, "try_number": 0}
+    done = task | {"state": "success", "start_date": "2018-01-01T00:00:00Z", "end_date": "2018-01-01T00:00:02.5Z"}
+    path = "/api/v2/dags/shop__features/dagRuns/r1/taskInstances"
+    api, _ = api_that_answers({("GET", path): {"task_instances": [task, done]}})
+    waiting, ended = api.tasks("shop__features", "r1")
+    assert (waiting.state, waiting.seconds, waiting.attempt) == ("waiting", 0.0, 1)
+    assert (ended.state, ended.seconds) == ("success", 2.5)
+
+
+def test_a_log_is_read_with_its_exception_and_without_folds():
+    lines = [
+        {"event": "::group::Pre Execute"},
+        {"event": "landing"},
+        {"event": "Task failed", "error_detail": [{"exc_type": "RunFailed", "exc_value": "row 3: a negative price"}]},
+    ]
+    task = {"task_id": "land", "state": "failed", "start_date": None, "end_date": None, "try_number": 2}
+    folder = "/api/v2/dags/shop__features/dagRuns/r1/taskInstances"
+    answers = {("GET", folder): {"task_instances": [task]}, ("GET", f"{folder}/land/logs/2"): {"content": lines}}
+    api, _ = api_that_answers(answers)
+    (failed,) = api.tasks("shop__features", "r1")
+    assert api.task_log(failed) == ["landing", "Task failed\nRunFailed: row 3: a negative price"]
