@@ -35,7 +35,7 @@ bench: setup ## Show the time and memory of every stage of the demo
 	$(BIN)/slate bench demo
 
 lock: setup ## Write constraints.txt anew from what is installed in .venv
-	{ sed -n '/^#/p' constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.new
+	{ sed -n '/^#/p' constraints.txt; $(BIN)/pip freeze --all --exclude-editable --exclude pip | sed 's/+cpu$$//'; } > constraints.new
 	mv constraints.new constraints.txt
 
 clean: ## Remove the environment and caches; what runs wrote (.slate) stays

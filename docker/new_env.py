@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-SECRET = re.compile(r"^(?!AWS_)([A-Z_]+_(?:PASSWORD|KEY|SECRET))=$", re.MULTILINE)
+SECRET = re.compile(r"^([A-Z_]+_(?:PASSWORD|KEY|SECRET))=$", re.MULTILINE)
 
 
 def filled(example: str) -> str:

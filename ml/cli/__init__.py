@@ -1,12 +1,13 @@
 """`slate`: every step of the pipeline by hand, a thin shell over `ml.steps`."""
 
+import atexit
 import sys
 from typing import NoReturn
 
 from ml.cli import wheel  # noqa: F401  (adds its commands to the app)
 from ml.cli.app import app
 from ml.errors import SlateError
-from ml.logs import console, set_up_logging
+from ml.logs import console, set_up_logging, silence_exit
 
 __all__ = ["main"]
 
@@ -14,6 +15,7 @@ __all__ = ["main"]
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; exit code 0, 1 for a failed run, 2 for bad input."""
     set_up_logging()
+    atexit.register(silence_exit)
     try:
         app(args=arguments, prog_name="slate")
     except SlateError as error:

@@ -29,6 +29,7 @@ _HOME = {
     "recommend_all": "recommending",
     "recommend": "recommending",
     "similar": "recommending",
+    "compare_indexes": "recommending",
     "report": "reporting",
     "status": "standing",
     "leaderboard": "evaluating",

@@ -19,9 +19,7 @@ class TrainingParameters(Frozen):
     epochs: int | None = Field(None, ge=1, le=200, description="Passes over the data, for models that make several.")
     embedding_size: int | None = Field(None, ge=4, le=512, description="Dimensions of learned vectors.")
     learning_rate: float | None = Field(None, gt=0, lt=10, description="Step size of the neural models.")
-    loss: Literal["softmax", "contrastive", "triplet"] | None = Field(
-        None, description="Loss of the two-tower model."
-    )
+    loss: Literal["softmax", "contrastive", "triplet"] | None = Field(None, description="Loss of the two-tower model.")
 
     def retrievers(self, domain: Domain) -> tuple[str, ...]:
         """The chosen retrievers, in the domain's order; raises `BadInput` for one that it does not declare."""

@@ -47,6 +47,13 @@ def similar(domain: str, item_id: str, k: int = 10) -> dict[str, Any]:
     return {"item_id": item_id, "model_version": version.number, "items": items}
 
 
+def compare_indexes(domain: str) -> list[dict[str, Any]]:
+    """Recall and speed of every nearest-neighbour index on the champion's own vectors."""
+    from ml.bundle.ann_benchmark import measure_bundle
+
+    return measure_bundle(_champion(domain)[1], threads=settings().threads)
+
+
 @recorded("recommend_all")
 def recommend_all(domain: str) -> dict[str, Any]:
     """Publish the champion's slates for every known user, and one for anybody else (`user_id` null).

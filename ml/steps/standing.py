@@ -28,4 +28,3 @@ def status(domain: str) -> dict[str, Any]:
         "challenger": challenger and challenger.number,
         "runs": last_runs(domain),
     }
-

@@ -23,7 +23,7 @@ def credentials(folder: Path) -> dict[str, str]:
     """
     path = folder / "credentials.json"
     if not path.exists():
-        made = {name: secrets.token_urlsafe(32) for name in ("jwt_secret", "secret_key")}
+        made = {name: secrets.token_urlsafe(64) for name in ("jwt_secret", "secret_key")}
         made["password"] = secrets.token_urlsafe(12)
         made["fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         _write(folder / PASSWORDS, {USER: made["password"]})

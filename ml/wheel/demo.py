@@ -55,9 +55,10 @@ def outcome(domain: str) -> dict[str, Any]:
     """What stands after a turn, from the published artifacts and the registry."""
     from ml import steps
 
-    users = get_domain(domain).example_users
+    status = steps.status(domain)
+    users = get_domain(domain).example_users if status["champion"] else ()
     return {
-        "status": steps.status(domain),
+        "status": status,
         "leaderboard": steps.leaderboard(domain),
         "examples": [steps.recommend(domain, user, SHOWN_ITEMS) for user in users],
         "places": places(domain),

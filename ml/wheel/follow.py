@@ -120,7 +120,9 @@ class Follower:
         shown[task.task] = now
         text = "waits for a person: see Required actions" if task.state == "awaiting_input" else task.state
         colour = COLOURS.get(task.state, "yellow")
-        self.console.print(f"  {task.task:<40} [{colour}]{text:<16}[/{colour}] {task.seconds:7.1f} s", highlight=False)
+        self.console.print(
+            f"  {task.task:<40} [{colour}]{text:<16}[/{colour}] {task.seconds:7.1f} s", highlight=False, soft_wrap=True
+        )
 
     @contextmanager
     def _status(self) -> Iterator[Status]:

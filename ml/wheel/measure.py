@@ -5,6 +5,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,7 @@ from ml.errors import RunFailed
 from ml.settings import settings
 from ml.wheel.api import TaskState
 
-SAMPLE_SECONDS = 1.0
+SAMPLE_SECONDS = 2.0
 KEPT_TURNS = 20
 MEGABYTE = 1_000_000
 
@@ -30,11 +31,8 @@ def memory_of(processes: Sequence[psutil.Process]) -> int:
     """
     total = 0
     for process in processes:
-        try:
-            full = process.memory_full_info()
-            total += getattr(full, "pss", full.rss)
-        except psutil.Error:  # it ended while we looked
-            continue
+        with suppress(psutil.Error):  # it may end while we look
+            total += process.memory_full_info().pss if psutil.LINUX else process.memory_info().rss
     return total
 
 

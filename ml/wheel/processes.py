@@ -29,10 +29,6 @@ class Service:
     started: float
     log: Path
 
-    def alive(self) -> bool:
-        """Whether its first process runs."""
-        return any(process.pid == self.session for process in members([self]))
-
 
 class Services:
     """The services of one `SLATE_HOME`, remembered in a file so that the next driver can end what is left.
@@ -69,8 +65,8 @@ class Services:
 
     def check(self) -> None:
         """Raise `RunFailed` if a service has ended by itself, with the end of its log."""
-        for service in self.started:
-            if not service.alive():
+        for service, child in zip(self.started, self._children, strict=True):
+            if child.poll() is not None:
                 raise RunFailed(f"{service.name} has stopped; the end of {service.log}:\n{tail(service.log)}")
 
     def stop(self) -> None:

@@ -19,7 +19,7 @@ def render(document: Mapping[str, Any]) -> Iterable[RenderableType]:
     """
     yield counts(document["status"])
     yield from render_tables(document["leaderboard"])
-    yield f"Champion: version {document['status']['champion']}"
+    yield champion(document["status"])
     for example in document["examples"]:
         yield slate(example, document["user_noun"])
     yield looked_at(document["places"])
@@ -33,6 +33,13 @@ def counts(status: Mapping[str, Any]) -> RenderableType:
     for mart, rows in status["counts"].items():
         table.add_row(mart, f"{rows:,}")
     return titled(f"{status['domain']}: data as of {status['as_of']}", table)
+
+
+def champion(status: Mapping[str, Any]) -> str:
+    """Which version serves."""
+    if status["champion"] is None:
+        return "No champion: the gate refused the challenger; the log of the task `accepted` says why."
+    return f"Champion: version {status['champion']} of the registry; challenger: version {status['challenger']}"
 
 
 def slate(example: Mapping[str, Any], user_noun: str) -> RenderableType:

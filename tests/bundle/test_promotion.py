@@ -79,7 +79,7 @@ def restored(home, champion):
 
 
 def test_without_a_challenger_there_is_nothing_to_judge(home):
-    with pytest.raises(RunFailed, match="publish a bundle first"):
+    with pytest.raises(RunFailed, match="slate publish"):
         steps.judge("retail")
 
 

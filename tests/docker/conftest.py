@@ -1,3 +1,4 @@
+import re
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
@@ -5,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+VARIABLE = re.compile(r"^(?:# )?([A-Z0-9_]+)=(.*)$", re.MULTILINE)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -26,6 +28,12 @@ def compose(compose_text) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def services(compose) -> dict[str, Any]:
     return compose["services"]
+
+
+@pytest.fixture(scope="session")
+def example(folder) -> dict[str, str]:
+    """Every variable of .env.example with its default; what is commented out is handed on only where it is set."""
+    return dict(VARIABLE.findall((folder / ".env.example").read_text()))
 
 
 @pytest.fixture(scope="session")

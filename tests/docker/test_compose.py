@@ -31,11 +31,6 @@ def references(text):
     return list(REFERENCE.finditer("\n".join(lines)))
 
 
-def example(folder):
-    lines = (folder / ".env.example").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-
-
 def test_these_are_the_services(services):
     assert sorted(services) == sorted(SERVICES)
 
@@ -72,24 +67,31 @@ def test_images_of_others_are_pinned(services):
     assert all(re.search(r":\d", image) for image in images)
 
 
-def test_every_variable_is_in_the_example_with_its_default(compose_text, folder):
-    documented, found = example(folder), references(compose_text)
-    assert {reference["name"] for reference in found} | {"COMPOSE_PROFILES"} == set(documented)
+def handed_on(services):
+    """Variables that a service gets as they are, if they are set."""
+    environments = [service.get("environment", {}) for service in services.values()]
+    return {name for environment in environments for name, value in environment.items() if value is None}
+
+
+def test_every_variable_is_in_the_example_with_its_default(compose_text, services, example):
+    found = references(compose_text)
+    named = {reference["name"] for reference in found} | handed_on(services) | {"COMPOSE_PROFILES"}
+    assert named == set(example)
     for reference in found:
         if (reference["rest"] or "").startswith(":-") and reference["name"] != "RAW_DATA":
-            assert documented[reference["name"]] == reference["rest"].removeprefix(":-")
+            assert example[reference["name"]] == reference["rest"].removeprefix(":-")
 
 
-def test_a_missing_secret_stops_compose(compose_text, folder):
-    of_the_cloud = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-    secrets = {name for name in example(folder) if SECRET.search(name)} - of_the_cloud
-    demanded = {each["name"] for each in references(compose_text) if (each["rest"] or "").startswith(":?")}
-    assert secrets == demanded
-    assert all(each["rest"].startswith(":?") for each in references(compose_text) if each["name"] in secrets)
+def test_a_missing_secret_stops_compose(compose_text, services, example):
+    found = references(compose_text)
+    secrets = {name for name in example if SECRET.search(name)} - handed_on(services)
+    assert secrets
+    assert secrets == {each["name"] for each in found if (each["rest"] or "").startswith(":?")}
+    assert all(each["rest"].startswith(":?") for each in found if each["name"] in secrets)
 
 
-def test_the_example_holds_no_secret(folder):
-    assert [name for name, value in example(folder).items() if SECRET.search(name) and value] == []
+def test_the_example_holds_no_secret(example):
+    assert [name for name, value in example.items() if SECRET.search(name) and value] == []
 
 
 def test_settings_are_those_that_slate_has(compose):

@@ -162,7 +162,7 @@ def test_a_bundle_that_is_not_here_is_fetched_from_the_registry():
 
 
 def test_what_is_missing_is_said_with_the_step_that_makes_it():
-    with pytest.raises(RunFailed, match="publish a bundle first"):
+    with pytest.raises(RunFailed, match="slate publish"):
         registry.require(None, "challenger")
 
 

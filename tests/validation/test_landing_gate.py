@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pytest
 import landed_shop as shop
+import pytest
 
 from ml.errors import RunFailed
 from ml.steps.validating import validate_landing

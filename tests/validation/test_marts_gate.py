@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 import landed_shop as shop
+import pytest
 import warehouse
 
 from ml.errors import RunFailed

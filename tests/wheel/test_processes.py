@@ -68,7 +68,7 @@ def test_a_session_number_that_somebody_else_got_since_is_left_alone(services, t
 
 def test_a_service_that_dies_is_reported_with_the_end_of_its_log(services):
     service = services.start("oracle", [sys.executable, "-c", "raise SystemExit('the port is taken')"], os.environ)
-    wait_until(lambda: not service.alive())
+    wait_until(lambda: members([service]) == [])
     with pytest.raises(RunFailed, match=r"oracle has stopped(.|\n)*the port is taken"):
         services.check()
 

@@ -18,7 +18,13 @@ TURN = {
 DOCUMENT = {
     "turn": TURN,
     "user_noun": "household",
-    "status": {"domain": "shop", "as_of": "2018-01-01T05:00:00Z", "counts": {"events": 1_469_307}, "champion": 3},
+    "status": {
+        "domain": "shop",
+        "as_of": "2018-01-01T05:00:00Z",
+        "counts": {"events": 1_469_307},
+        "champion": 3,
+        "challenger": 4,
+    },
     "leaderboard": {"split": {}, "rows": []},
     "examples": [{"user_id": "900", "model_version": 3, "items": [ITEM]}],
     "places": {"dbt docs": "/somewhere/dbt/index.html"},
@@ -46,6 +52,11 @@ def printed(parts):
 )
 def test_the_summary_shows(fact):
     assert fact in printed(render(DOCUMENT))
+
+
+def test_a_refused_first_challenger_is_told():
+    nobody = DOCUMENT | {"status": DOCUMENT["status"] | {"champion": None}, "examples": []}
+    assert "refused" in printed(render(nobody))
 
 
 def test_the_benchmark_shows_every_turn_and_stage():
