@@ -1,7 +1,12 @@
-"""For all tests: what pinned libraries print on the way out stays off the terminal."""
+"""For all tests: how hypothesis runs, and what pinned libraries print on the way out."""
 
 import atexit
 
+from hypothesis import HealthCheck, settings
+
 from ml.logs import silence_exit
 
+# How long an example takes says something about the machine, not about the code.
+settings.register_profile("slate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("slate")
 atexit.register(silence_exit)

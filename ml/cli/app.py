@@ -168,12 +168,21 @@ def status(domain: DomainOption = "retail", json: JsonOption = False) -> None:
     output.emit(steps.status(domain), json, output.status)
 
 
-@app.command(epilog="Example: `slate leaderboard --json`")
-def leaderboard(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+@app.command(epilog="Examples: `slate leaderboard --json` · `slate leaderboard --write docs`")
+def leaderboard(
+    domain: DomainOption = "retail",
+    write: Annotated[
+        Path | None, typer.Option(help="Also write leaderboard.md and images/leaderboard.png into this folder.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
     """Every model of the last evaluation against the baselines, with 95% intervals."""
     from ml import steps
 
-    output.emit(steps.leaderboard(domain), json, output.leaderboard)
+    document = steps.leaderboard(domain)
+    if write is not None:
+        steps.write_leaderboard(document, write)
+    output.emit(document, json, output.leaderboard)
 
 
 @app.command(epilog="Example: `slate demo --domain retail`")

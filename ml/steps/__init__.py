@@ -33,6 +33,7 @@ _HOME = {
     "report": "reporting",
     "status": "standing",
     "leaderboard": "evaluating",
+    "write_leaderboard": "evaluating",
 }
 
 __all__ = list(_HOME)

@@ -33,9 +33,8 @@ def evaluate(training: Training) -> dict[str, Any]:
     """
     domain = training["domain"]
     folder = build("evaluation", evaluation_inputs(training), lambda made: _judge(training, made))
-    write_json(_pointer(domain), {"path": str(folder)})
     board = _board(training, folder)
-    write_json(settings().domain_path("current", domain) / "board.json", board)
+    write_json(_pointer(domain), board)
     rows = [row for row in board["rows"] if row["model"] == RECOMMENDER]
     metrics = {
         f"test_{row['segment']}_{name}": value["mean"]
@@ -51,18 +50,19 @@ def evaluate(training: Training) -> dict[str, Any]:
 
 def leaderboard(domain: str) -> dict[str, Any]:
     """The last evaluation's leaderboard: `split`, and `rows`, one a segment and model."""
-    path = settings().domain_path("current", domain) / "board.json"
+    path = _pointer(domain)
     if not path.exists():
         raise RunFailed(f"{domain} has no evaluation yet. Run: slate train --domain {domain}, then slate evaluate")
     document: dict[str, Any] = read_json(path)
     return document
 
 
-def last_evaluation(domain: str) -> Evaluation:
-    """The last evaluation, case by case."""
-    if not _pointer(domain).exists():
-        raise RunFailed(f"{domain} has no evaluation yet. Run: slate evaluate --domain {domain}")
-    return Evaluation.load(Path(read_json(_pointer(domain))["path"]) / "cases")
+def write_leaderboard(document: dict[str, Any], folder: Path) -> None:
+    """Write a leaderboard as a page, `leaderboard.md`, and a picture, `images/leaderboard.png`."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    forest_plot(document, folder / "images" / "leaderboard.png")
+    page = f"# Leaderboard\n\n![nDCG@10 by segment](images/leaderboard.png)\n\n{markdown(document)}\n"
+    (folder / "leaderboard.md").write_text(page, encoding="utf-8")
 
 
 def _judge(training: Training, folder: Path) -> dict[str, Any]:
@@ -108,4 +108,4 @@ def _headline(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pointer(domain: str) -> Path:
-    return settings().domain_path("current", domain) / "evaluation.json"
+    return settings().domain_path("current", domain) / "leaderboard.json"

@@ -15,9 +15,9 @@ from ml.steps.workbench import Workbench
 
 # What the ranker practises: whatever a user takes, what is new to the user, and what completes a basket.
 PRACTISED = ("all", "discoveries", "basket_completion")
-NEGATIVES = 100  # candidates of a training request that were not taken; the rest repeat what these say
-TRAINING_REQUESTS = 6000  # at most, of each segment: keeps the rows within a gigabyte
-VALIDATION_REQUESTS = 600  # at most, of each segment and batch, with all of their candidates
+NEGATIVES = 80  # candidates of a training request that were not taken; the rest repeat what these say
+TRAINING_REQUESTS = 3000  # at most, of each segment: keeps the rows within half a gigabyte
+VALIDATION_REQUESTS = 200  # at most, of each segment and batch, with all of their candidates
 
 Rankings = Mapping[str, Mapping[Key, Ranking]]
 

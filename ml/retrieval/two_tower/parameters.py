@@ -34,7 +34,7 @@ class TwoTowerParameters(Frozen):
     half_life_days: float = Field(120.0, gt=0, description="Age at which a training request is drawn half as often.")
     positives: int = Field(24, ge=1, description="Most positives of one request in one epoch, drawn at random.")
     batch_size: int = Field(384, ge=1, description="Requests in a batch.")
-    epochs: int = Field(12, ge=1, le=1000, description="Most passes over the training requests.")
+    epochs: int = Field(3, ge=1, le=1000, description="Most passes over the training requests.")
     patience: int = Field(3, ge=1, description="Epochs without a better validation recall@100 before stopping.")
     learning_rate: float = Field(3e-3, gt=0, le=1, description="Peak step of AdamW; decays to a tenth by cosine.")
     weight_decay: float = Field(1e-4, ge=0, description="Decoupled weight decay of AdamW.")
