@@ -38,7 +38,8 @@ class Protocol(Frozen):
 class Guardrails(Frozen):
     """What a challenger may not fall below, relative to the champion (to the best baseline, for the first)."""
 
-    minimum_coverage_ratio: float = Field(0.7, description="Distinct items recommended at 10, ratio to the rival's.")
+    minimum_coverage_ratio: float = Field(0.8, description="Distinct items recommended at 10, ratio to the champion's.")
+    first_coverage_ratio: float = Field(0.7, description="The same for a first champion, ratio to the best baseline's.")
     minimum_diversity_ratio: float = Field(0.9, description="Diversity within a slate of 10, ratio to the champion's.")
     maximum_popularity_ratio: float = Field(1.25, description="Mean popularity of recommended items, ratio.")
 

@@ -84,7 +84,7 @@ def decide(
     difference = paired_difference(challenger.metric, rival.metric, unit, seed=seed)
     relative = relative_difference(challenger.metric, rival.metric, unit, seed=seed)
     better, reason = _compared(gate, path, difference, relative, rival.name)
-    fallen = tuple(_fallen(gate.guardrails, challenger, rival))
+    fallen = tuple(_fallen(gate.guardrails, challenger, rival, first=first))
     figures = {
         "metric": gate.metric,
         "cases": len(unit),
@@ -127,9 +127,10 @@ def _compared(gate: Gate, path: Path, difference: Interval, relative: Interval, 
     return bool(passes), f"{gate.metric} against {rival}: {found}; its lower bound {verdict} {need}"
 
 
-def _fallen(rails: Guardrails, challenger: Contender, rival: Contender) -> Iterator[str]:
+def _fallen(rails: Guardrails, challenger: Contender, rival: Contender, *, first: bool) -> Iterator[str]:
     """A sentence for each guardrail that the challenger breaks; a measure that is not known breaks its own."""
-    floors = {"coverage": rails.minimum_coverage_ratio, "diversity": rails.minimum_diversity_ratio}
+    coverage = rails.first_coverage_ratio if first else rails.minimum_coverage_ratio
+    floors = {"coverage": coverage, "diversity": rails.minimum_diversity_ratio}
     for name, ratio in floors.items():
         mine, theirs = getattr(challenger, name), getattr(rival, name)
         if not mine >= ratio * theirs:

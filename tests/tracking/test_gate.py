@@ -136,3 +136,9 @@ def test_no_new_configuration_passes_without_a_lower_bound_above_zero(difference
     low = decision.figures["difference"]["low"]
     assert decision.promote == (low is not None and low > 0)
     assert not (decision.promote and np.mean(differences) <= 0)
+
+
+@pytest.mark.parametrize(("coverage", "promoted"), [(0.15, True), (0.13, False)])
+def test_a_first_champion_has_a_coverage_floor_of_its_own(coverage, promoted):
+    decision = judged(contender(BETTER, coverage=coverage), BASELINE, first=True)
+    assert decision.promote is promoted
