@@ -34,11 +34,11 @@ def file_digest(path: Path) -> str:
 
 
 @cache
-def code_digest(*packages: str) -> str:
-    """Identifies the source of these folders of `ml/` (all of it where none is named): part of every key."""
+def code_digest(*parts: str) -> str:
+    """Identifies the source of these folders and files of `ml/` (all of it where none is named): part of every key."""
     root = Path(__file__).parent
-    folders = [root / package for package in packages] or [root]
-    files = sorted(path for folder in folders for path in folder.rglob("*.py"))
+    named = [root / part for part in parts] or [root]
+    files = sorted(path for each in named for path in ([each] if each.is_file() else each.rglob("*.py")))
     return digest({str(path.relative_to(root)): file_digest(path) for path in files})
 
 

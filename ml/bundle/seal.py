@@ -13,7 +13,7 @@ from ml.bundle.stored import save_fields, save_vocabulary
 from ml.data.arrays import Floats
 from ml.data.dataset import Dataset, requests_for
 from ml.data.windows import to_micros
-from ml.features.store import FeatureStore, Snapshot
+from ml.features.store import FeatureStore
 from ml.logs import get_logger
 from ml.ranking.recommender import Recommender
 from ml.retrieval.contract import State
@@ -62,7 +62,7 @@ def _files(folder: Path) -> list[Path]:
 def _write(folder: Path, parts: Sealed, *, seed: int) -> dict[str, Any]:
     dataset, as_of = parts.dataset, to_micros(parts.dataset.windows.as_of)
     snapshot = parts.features.at(as_of)
-    recommender = parts.recommender.refresh(State(dataset, snapshot))
+    recommender = parts.recommender.refresh(State(dataset, as_of))
     recommender.save(folder / "recommender")
     save_fields(folder / "snapshot", snapshot)
     save_fields(folder / "log", dataset.log)
@@ -70,7 +70,7 @@ def _write(folder: Path, parts: Sealed, *, seed: int) -> dict[str, Any]:
     for name in ("users", "items", "places", "categories"):
         save_vocabulary(folder / "vocabulary" / f"{name}.parquet", getattr(parts.features, name))
     write_json(folder / "features.json", parts.features.features)
-    indexed = _index(folder / "index", recommender, dataset, snapshot, seed=seed)
+    indexed = _index(folder / "index", recommender, dataset, as_of, seed=seed)
     counts = {"users": len(dataset.users), "items": len(dataset.items), "events": len(dataset.log)}
     described = {
         "domain": dataset.domain.name, "slate_size": dataset.domain.slate_size,
@@ -79,9 +79,7 @@ def _write(folder: Path, parts: Sealed, *, seed: int) -> dict[str, Any]:
     return {**described, "retrievers": list(recommender.names), "counts": counts, "index": indexed}
 
 
-def _index(
-    folder: Path, recommender: Recommender, dataset: Dataset, snapshot: Snapshot, *, seed: int
-) -> dict[str, Any] | None:
+def _index(folder: Path, recommender: Recommender, dataset: Dataset, as_of: int, *, seed: int) -> dict[str, Any] | None:
     """Index the vectors of the first retriever that has any; `None` where there is none."""
     name = next((name for name, model in recommender.retrievers.items() if _has_vectors(model)), None)
     if name is None:
@@ -89,7 +87,7 @@ def _index(
         return None
     model: Any = recommender.retrievers[name]
     vectors: Floats = model.item_vectors
-    measured: MeasuredIndex = build_index(vectors, query_vectors(model, dataset, snapshot.as_of, seed))
+    measured: MeasuredIndex = build_index(vectors, query_vectors(model, dataset, as_of, seed))
     save_index(folder, measured, vectors)
     described = {"retriever": name, **measured.describe()}
     log.info("index of %d item vectors of %s: %s", len(vectors), name, described)

@@ -78,6 +78,7 @@ class View:
         self.bundle, self.dataset = bundle, dataset
         self.translation = Translation.between(bundle, dataset)
         self._latest: State | None = None
+        self._snapshot: Snapshot | None = None
 
     @cached_property
     def features(self) -> FeatureStore:
@@ -96,14 +97,20 @@ class View:
 
     def of(self, state: State) -> State:
         """What the bundle's models may know at the state's instant, in their numbers."""
-        if self._latest is None or self._latest.snapshot.as_of != state.snapshot.as_of:
+        if self._latest is None or self._latest.as_of != state.as_of:
             translated = self.translation
             dataset = replace(
                 state.dataset, users=translated.users, items=translated.items, places=translated.places,
                 log=translated.log(state.dataset.log), catalogue=self.bundle.catalogue,
             )  # fmt: skip
-            self._latest = State(dataset, self.features.at(state.snapshot.as_of))
+            self._latest = State(dataset, state.as_of)
         return self._latest
+
+    def snapshot(self, as_of: int) -> Snapshot:
+        """The data set's features as of an instant, in the bundle's numbers."""
+        if self._snapshot is None or self._snapshot.as_of != as_of:
+            self._snapshot = self.features.at(as_of)
+        return self._snapshot
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,6 @@ class TranslatedModel:
 
     model: Rankable
     view: View
-    snapshot: Snapshot | None = None  # in the bundle's numbers, once it was refreshed
 
     @property
     def name(self) -> str:
@@ -125,14 +131,13 @@ class TranslatedModel:
         return self.model.kind
 
     def refresh(self, state: State) -> "TranslatedModel":
-        """The same model with its counters and features as of the state's instant."""
-        own = self.view.of(state)
-        return replace(self, model=self.model.refresh(own), snapshot=own.snapshot)
+        """The same model with its counters as of the state's instant."""
+        return replace(self, model=self.model.refresh(self.view.of(state)))
 
     def rank(self, requests: Requests, snapshot: Snapshot, k: int, modes: Sequence[Mode]) -> dict[Mode, Ranking]:
         """The K best items of each request, once a mode, in the data set's numbers."""
-        own = self.snapshot or self.view.features.at(snapshot.as_of)
-        found = self.model.rank(self.view.translation.requests(requests), own, k, modes)
+        own = self.view.translation.requests(requests)
+        found = self.model.rank(own, self.view.snapshot(snapshot.as_of), k, modes)
         return {mode: self.view.translation.ranking(ranking) for mode, ranking in found.items()}
 
 

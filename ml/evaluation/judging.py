@@ -42,13 +42,13 @@ def evaluate(
     ordered = sorted(batches, key=lambda batch: batch.moment)
     scores: dict[tuple[str, str], list[Scores]] = defaultdict(list)
     for moment, group in groupby(progress(ordered, "judging"), key=lambda batch: batch.moment):
-        state = State(known.before(moment), features.at(moment))
-        expectation = Expectation.of(state.dataset.log, state.snapshot.category)
+        state, snapshot = State(known.before(moment), moment), features.at(moment)
+        expectation = Expectation.of(state.dataset.log, snapshot.category)
         together = list(group)
         for model in models:
             refreshed = model.refresh(state)
             for batch in together:
-                for segment, found in _judge(refreshed, batch, state.snapshot, expectation).items():
+                for segment, found in _judge(refreshed, batch, snapshot, expectation).items():
                     scores[segment, model.name].append(found)
     return Evaluation({model.name: model.kind for model in models}, _results(ordered, names, scores), dataset.log.items)
 

@@ -26,14 +26,13 @@ Row = dict[str, Any]
 Document = dict[str, Any]
 
 
-def split_of(windows: Windows, *, seed: int, held_out_share: float, configurations: int) -> dict[str, Any]:
+def split_of(windows: Windows, *, seed: int, held_out_share: float) -> dict[str, Any]:
     """What the judged cases are, for the document's `split`.
 
     Args:
         windows: The cut-off instants.
         seed: Of the held-out users and the hidden halves of baskets.
         held_out_share: Of the users, judged as new ones.
-        configurations: How many configurations of models ever saw the test window.
     """
     instants = {name: getattr(windows, name).isoformat().replace("+00:00", "Z") for name in ("t1", "t2", "t3", "as_of")}
     return {
@@ -46,7 +45,6 @@ def split_of(windows: Windows, *, seed: int, held_out_share: float, configuratio
         "cadence_days": windows.cadence.days,
         "seed": seed,
         "held_out_share": held_out_share,
-        "configurations_that_saw_the_test": configurations,
     }
 
 

@@ -61,7 +61,7 @@ def allowed(requests: Requests, mode: Mode) -> Allowed:
 
 @dataclass(frozen=True)
 class RetrieverModel:
-    """A retriever as it is judged alone: scored once in chunks, cut once for each mode."""
+    """A retriever as it is judged alone."""
 
     retriever: Retriever
     kind: Kind = "retriever"
@@ -78,19 +78,24 @@ class RetrieverModel:
     def rank(
         self,
         requests: Requests,
-        snapshot: Snapshot,  # noqa: ARG002 - the retriever was refreshed with it
+        snapshot: Snapshot,  # noqa: ARG002 - retrievers read histories and counters only
         k: int,
         modes: Sequence[Mode],
     ) -> dict[Mode, Ranking]:
         """The K best items of each request, once a mode."""
-        parts: dict[Mode, list[Ranking]] = {mode: [] for mode in modes}
-        for start in range(0, len(requests), CHUNK):
-            part = requests.take(np.arange(start, min(start + CHUNK, len(requests))))
-            scores = self.retriever.score(part)
-            for mode in modes:
-                limit = allowed(part, mode)
-                parts[mode].append(top_k(scores, k, exclude=limit.exclude, only=limit.only))
-        return {mode: _joined(rankings, k) for mode, rankings in parts.items()}
+        return rank_catalogue(self.retriever, requests, k, modes)
+
+
+def rank_catalogue(retriever: Retriever, requests: Requests, k: int, modes: Sequence[Mode]) -> dict[Mode, Ranking]:
+    """The K best items of the whole catalogue for each request: scored once in chunks, cut once a mode."""
+    parts: dict[Mode, list[Ranking]] = {mode: [] for mode in modes}
+    for start in range(0, len(requests), CHUNK):
+        part = requests.take(np.arange(start, min(start + CHUNK, len(requests))))
+        scores = retriever.score(part)
+        for mode in modes:
+            limit = allowed(part, mode)
+            parts[mode].append(top_k(scores, k, exclude=limit.exclude, only=limit.only))
+    return {mode: _joined(rankings, k) for mode, rankings in parts.items()}
 
 
 class Slates(Protocol):

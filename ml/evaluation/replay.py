@@ -11,12 +11,15 @@ import numpy as np
 
 from ml.data.dataset import Dataset
 from ml.data.requests import Requests
-from ml.evaluation.protocol import Kind, Mode, RetrieverModel
+from ml.evaluation.protocol import Kind, Mode, rank_catalogue
 from ml.evaluation.segments import Batch
-from ml.features.store import FeatureStore, Snapshot
+from ml.features.store import Snapshot
 from ml.logs import progress
-from ml.ranking.recommender import Recommender
-from ml.retrieval.contract import Ranking, State
+from ml.ranking.candidates import merge
+from ml.ranking.fusion import reciprocal_rank_fusion
+from ml.ranking.recommender import Recommender, chunks
+from ml.ranking.training import ordered
+from ml.retrieval.contract import Ranking, Retriever, State
 
 Key = tuple[str, Mode]  # the requests' fingerprint, and how they were ranked
 
@@ -30,17 +33,14 @@ def fingerprint(requests: Requests) -> str:
     return digest.hexdigest()
 
 
-def rank_batches(
-    model: RetrieverModel, batches: Sequence[Batch], dataset: Dataset, features: FeatureStore, depth: int
-) -> dict[Key, Ranking]:
-    """Every batch ranked in every mode that it needs, by the model as of the batch's moment."""
+def rank_batches(model: Retriever, batches: Sequence[Batch], dataset: Dataset, depth: int) -> dict[Key, Ranking]:
+    """Every batch ranked in every mode that it needs, by the retriever as of the batch's moment."""
     found: dict[Key, Ranking] = {}
     ordered = progress(sorted(batches, key=lambda batch: batch.moment), f"{model.name}: ranking")
     for moment, group in groupby(ordered, key=lambda batch: batch.moment):
-        state = State(dataset.before(moment), features.at(moment))
-        refreshed = model.refresh(state)
+        refreshed = model.refresh(State(dataset.before(moment), moment))
         for batch in group:
-            rankings = refreshed.rank(batch.requests, state.snapshot, depth, batch.modes)
+            rankings = rank_catalogue(refreshed, batch.requests, depth, batch.modes)
             found |= {(fingerprint(batch.requests), mode): ranking for mode, ranking in rankings.items()}
     return found
 
@@ -111,3 +111,34 @@ class ReplayedRecommender:
             slates = self.recommender.rank_all(candidates, requests, snapshot, k)
             found[mode] = Ranking(slates.item, slates.score)
         return found
+
+
+@dataclass(frozen=True)
+class ReplayedFusion:
+    """The recommender's candidates, ordered by reciprocal rank fusion instead of its ranker."""
+
+    name: str
+    kind: Kind
+    recommender: Recommender  # of which only the quotas count
+    rankings: Mapping[str, Mapping[Key, Ranking]]  # retriever → its rankings
+
+    def refresh(self, state: State) -> "ReplayedFusion":
+        """Itself."""
+        return self
+
+    def rank(self, requests: Requests, snapshot: Snapshot, k: int, modes: Sequence[Mode]) -> dict[Mode, Ranking]:
+        """The K best items of each request, once a mode."""
+        asked = fingerprint(requests)
+        return {
+            mode: self._fused({name: stored[asked, mode] for name, stored in self.rankings.items()}, k)
+            for mode in modes
+        }
+
+    def _fused(self, found: Mapping[str, Ranking], k: int) -> Ranking:
+        parts = []
+        for rows in chunks(len(next(iter(found.values())).item)):
+            taken = {name: Ranking(ranking.item[rows], ranking.score[rows]) for name, ranking in found.items()}
+            candidates = merge(taken, self.recommender.quotas, self.recommender.maximum)
+            parts.append(ordered(candidates, reciprocal_rank_fusion(candidates), k))
+        item, score, _ = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Ranking(item, score)

@@ -66,7 +66,13 @@ class Batch:
 
 
 def batches_in(
-    dataset: Dataset, start: datetime, stop: datetime, *, seed: int, held_out: Bools | None = None
+    dataset: Dataset,
+    start: datetime,
+    stop: datetime,
+    *,
+    seed: int,
+    held_out: Bools | None = None,
+    as_new: Bools | None = None,
 ) -> list[Batch]:
     """Every batch of [start, stop).
 
@@ -77,8 +83,11 @@ def batches_in(
         seed: For the halves of baskets that are hidden.
         held_out: (users,) users that no model learnt from: they are judged as new users, the others as known ones.
             Where cases are sessions, no user is known for longer than one, and the mask takes no part.
+        as_new: (users,) the users that are asked about as if they were new; default: those held out. Others than
+            those are asked about both ways: so a model can practise new users on known ones.
     """
     hidden = np.zeros(len(dataset.users), bool) if held_out is None else held_out
+    new = hidden if as_new is None else as_new
     by_session = dataset.domain.protocol.unit == "session"
     batches: list[Batch] = []
     for at, cases in zip(dataset.windows.moments(start, stop), cases_in(dataset, start, stop), strict=True):
@@ -86,17 +95,20 @@ def batches_in(
             batches.append(known_user_batch(dataset.log, cases, to_micros(at), heavy_share=None))
         else:
             batches += _user_batches(
-                dataset, cases, (to_micros(at), to_micros(at + dataset.windows.cadence)), hidden, seed
+                dataset, cases, (to_micros(at), to_micros(at + dataset.windows.cadence)), (hidden, new), seed
             )
     return [batch for batch in batches if len(batch.requests)]
 
 
 def _user_batches(
-    dataset: Dataset, cases: Cases, cadence: tuple[int, int], held_out: Bools, seed: int
+    dataset: Dataset, cases: Cases, cadence: tuple[int, int], users: tuple[Bools, Bools], seed: int
 ) -> Iterator[Batch]:
-    new = held_out[cases.requests.user]
-    yield known_user_batch(dataset.log, cases.take(np.flatnonzero(~new)), cadence[0], heavy_share=HEAVY_SHARE)
-    yield from new_user_batches(cases.take(np.flatnonzero(new)), cadence[0])
+    held_out, as_new = users
+    asked = cases.requests.user
+    yield known_user_batch(
+        dataset.log, cases.take(np.flatnonzero(~held_out[asked])), cadence[0], heavy_share=HEAVY_SHARE
+    )
+    yield from new_user_batches(cases.take(np.flatnonzero(as_new[asked])), cadence[0])
     baskets = completion_cases(without_users(dataset, held_out).log, *cadence, seed=seed)
     hidden_halves = Segment("basket_completion", "completion", baskets.labels)
     yield Batch(cadence[0], baskets.requests, baskets.unit, (hidden_halves,))

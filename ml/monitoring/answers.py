@@ -70,10 +70,10 @@ def answers_of(
 
 def _asked(model: Rankable, dataset: Dataset, features: FeatureStore, at: datetime, cases: Cases) -> Answers:
     moment = to_micros(at)
-    state = State(dataset.before(moment), features.at(moment))
-    found = model.refresh(state).rank(cases.requests, state.snapshot, SLATE, ("all",))["all"]
+    state, snapshot = State(dataset.before(moment), moment), features.at(moment)
+    found = model.refresh(state).rank(cases.requests, snapshot, SLATE, ("all",))["all"]
     ranking = Ranking(found.item[:, :SLATE], found.score[:, :SLATE])
-    known = Expectation.of(state.dataset.log, state.snapshot.category)
+    known = Expectation.of(state.dataset.log, snapshot.category)
     beyond = beyond_accuracy(ranking.item, cases.labels, cases.requests, known)
     had = member(ranking.item, cases.requests.history.items).sum(axis=1)
     shown = np.maximum((ranking.item >= 0).sum(axis=1), 1)

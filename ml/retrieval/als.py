@@ -61,7 +61,7 @@ class Als(Stored):
 
         log = data.dataset.log
         counts = summed(
-            log.user, log.item, log.weight * decay(data.snapshot.as_of - log.at, parameters.half_life_days),
+            log.user, log.item, log.weight * decay(data.as_of - log.at, parameters.half_life_days),
             (log.users, log.items),
         )  # fmt: skip
         usual = float(counts.data.mean()) if counts.nnz else 1.0

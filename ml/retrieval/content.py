@@ -50,11 +50,11 @@ class Content(Stored):
     def fit(cls, data: TrainingData, parameters: ContentParameters) -> Self:
         """Embed the catalogue."""
         vectors = text_vectors(documents(data.dataset.catalogue), parameters.embedding_size, data.seed)
-        return cls(parameters, vectors, popularity(data.dataset.log, data.snapshot.as_of, parameters))
+        return cls(parameters, vectors, popularity(data.dataset.log, data.as_of, parameters))
 
     def refresh(self, state: State) -> Self:
         """The vectors stay as fitted; popularity is counted anew, as of the state's instant."""
-        return replace(self, popularity=popularity(state.dataset.log, state.snapshot.as_of, self.parameters))
+        return replace(self, popularity=popularity(state.dataset.log, state.as_of, self.parameters))
 
     def score(self, requests: Requests) -> Floats:
         """(R, items) cosines; `-inf` for items without a vector, and without a history that has one."""

@@ -10,7 +10,6 @@ from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged
 from ml.data.dataset import Dataset
 from ml.data.requests import Requests
 from ml.domains.domain import Frozen
-from ml.features.store import FeatureStore, Snapshot
 
 
 @dataclass(frozen=True)
@@ -18,8 +17,7 @@ class TrainingData:
     """All that a retriever may learn from; `dataset.log` ends before the retrievers' cut-off t1."""
 
     dataset: Dataset
-    features: FeatureStore
-    snapshot: Snapshot  # as of t1
+    as_of: int  # t1, microseconds since 1970 UTC
     validation: Dataset  # the log up to t3, for stopping: cases in [t2, t3) only
     seed: int
     threads: int
@@ -29,8 +27,8 @@ class TrainingData:
 class State:
     """What is known at the moment of a request beyond its own history."""
 
-    dataset: Dataset  # `log` ends before the snapshot's instant
-    snapshot: Snapshot
+    dataset: Dataset  # `log` ends before the instant
+    as_of: int  # microseconds since 1970 UTC
 
 
 class Retriever(Protocol):

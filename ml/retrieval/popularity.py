@@ -43,11 +43,11 @@ class Popularity(Stored):
     @classmethod
     def fit(cls, data: TrainingData, parameters: PopularityParameters) -> Self:
         """Count the log up to t1."""
-        return cls.count(data.dataset.log, data.snapshot.as_of, len(data.dataset.places), parameters)
+        return cls.count(data.dataset.log, data.as_of, len(data.dataset.places), parameters)
 
     def refresh(self, state: State) -> Self:
         """Count anew, as of the state's instant."""
-        return self.count(state.dataset.log, state.snapshot.as_of, len(state.dataset.places), self.parameters)
+        return self.count(state.dataset.log, state.as_of, len(state.dataset.places), self.parameters)
 
     @classmethod
     def count(cls, log: Log, as_of: int, places: int, parameters: PopularityParameters) -> Self:

@@ -12,7 +12,7 @@ from ml.evaluation.leaderboard import split_of
 from ml.evaluation.plots import forest_plot
 from ml.evaluation.protocol import Rankable
 from ml.evaluation.rendering import markdown
-from ml.evaluation.replay import ReplayedRecommender, ReplayedRetriever
+from ml.evaluation.replay import ReplayedFusion, ReplayedRecommender, ReplayedRetriever
 from ml.settings import settings
 from ml.steps.record import recorded
 from ml.steps.training import ranker_of, rankings_of, trained_retrievers
@@ -20,6 +20,7 @@ from ml.steps.workbench import HELD_OUT_SHARE, evaluation_inputs, open_workbench
 from ml.tracking import runs
 
 RECOMMENDER = "slate"  # the composed recommender's name in the table
+FUSION = "rank_fusion"  # the same candidates, ordered without learning: what the learned ranker adds to
 Training = dict[str, Any]
 
 
@@ -33,7 +34,8 @@ def evaluate(training: Training) -> dict[str, Any]:
     """
     domain = training["domain"]
     folder = build("evaluation", evaluation_inputs(training), lambda made: _judge(training, made))
-    board = _board(training, folder)
+    board = read_json(folder / "leaderboard.json")
+    board["split"]["configurations_that_saw_the_test"] = _configurations_that_saw(training, board["split"]["windows"])
     write_json(_pointer(domain), board)
     rows = [row for row in board["rows"] if row["model"] == RECOMMENDER]
     metrics = {
@@ -73,28 +75,28 @@ def _judge(training: Training, folder: Path) -> dict[str, Any]:
         for name, found in rankings.items()
     ]
     candidates = {name: rankings[name] for name in training["models"]}
-    models.append(ReplayedRecommender(RECOMMENDER, "recommender", ranker_of(training), candidates))
+    recommender = ranker_of(training)
+    models += [
+        ReplayedFusion(FUSION, "ranker", recommender, candidates),
+        ReplayedRecommender(RECOMMENDER, "recommender", recommender, candidates),
+    ]
     found = judge_models(models, bench.batches["test"], bench.dataset, bench.features, held_out=bench.held_out)
     found.save(folder / "cases")
     board = _board_of(found, training, bench.dataset.windows)
+    write_json(folder / "leaderboard.json", board)
     (folder / "leaderboard.md").write_text(markdown(board) + "\n", encoding="utf-8")
     forest_plot(board, folder / "leaderboard.png")
     return {"segments": {name: len(results) for name, results in found.segments.items()}}
 
 
-def _board(training: Training, folder: Path) -> dict[str, Any]:
-    bench = open_workbench(training["features"], training["seed"])
-    return _board_of(Evaluation.load(folder / "cases"), training, bench.dataset.windows)
-
-
 def _board_of(found: Evaluation, training: Training, windows: Any) -> dict[str, Any]:
-    seen = _configurations_that_saw(training, f"{windows.t3.isoformat()}/{windows.as_of.isoformat()}")
-    split = split_of(windows, seed=training["seed"], held_out_share=HELD_OUT_SHARE, configurations=seen)
+    split = split_of(windows, seed=training["seed"], held_out_share=HELD_OUT_SHARE)
     return leaderboard_of(found, split, seed=training["seed"])
 
 
-def _configurations_that_saw(training: Training, window: str) -> int:
+def _configurations_that_saw(training: Training, windows: dict[str, Any]) -> int:
     """How many configurations have been judged on this test window, this one included."""
+    window = "/".join(windows["test"])
     path = settings().domain_path("current", training["domain"]) / "test_windows.json"
     ledger: dict[str, list[str]] = read_json(path) if path.exists() else {}
     configuration = digest(evaluation_inputs(training) | {"features": manifest(Path(training["features"]))["key"]})

@@ -13,11 +13,14 @@ from ml.ranking.training import concatenate, labelled_frame
 from ml.retrieval.contract import Ranking
 from ml.steps.workbench import Workbench
 
-# What the ranker practises: whatever a user takes, what is new to the user, and what completes a basket.
-PRACTISED = ("all", "discoveries", "basket_completion")
+# What the ranker practises, and on how many training requests at most: whatever a user takes, what is new to the
+# user, what completes a basket, and users of whom nothing or little is known. Keeps the rows within half a gigabyte.
+PRACTISED = {
+    "all": 3000, "discoveries": 3000, "basket_completion": 3000,
+    "new_users_0": 750, "new_users_1": 750, "new_users_3": 750,
+}  # fmt: skip
 NEGATIVES = 80  # candidates of a training request that were not taken; the rest repeat what these say
-TRAINING_REQUESTS = 3000  # at most, of each segment: keeps the rows within half a gigabyte
-VALIDATION_REQUESTS = 200  # at most, of each segment and batch, with all of their candidates
+VALIDATED = 1 / 15  # of the training requests' number, in each batch, with all of their candidates
 
 Rankings = Mapping[str, Mapping[Key, Ranking]]
 
@@ -35,23 +38,21 @@ def ranker_rows(
     """
     generator = np.random.default_rng(bench.seed)
 
-    def rows(window: str, most: int, negatives: int | None) -> LabelledFrame:
+    def rows(window: str, share: float, negatives: int | None) -> LabelledFrame:
         parts = []
         for batch in progress(bench.batches[window], f"rows of the {window} window"):
             snapshot = bench.features.at(batch.moment)
             for segment in batch.segments:
                 if segment.name in PRACTISED:
-                    chosen = _drawn(segment, most, generator)
+                    chosen = _drawn(segment, max(round(PRACTISED[segment.name] * share), 1), generator)
                     found = _chosen_rankings(rankings, batch, segment, chosen)
                     candidates = merge(found, quotas, maximum)
                     asked, labels = batch.requests.take(chosen), segment.labels.take(chosen)
                     parts.append(labelled_frame(asked, labels, candidates, snapshot, negatives, generator))
         return concatenate(parts)
 
-    batches = max(len(bench.batches["ranker"]), 1)
-    return rows("ranker", max(TRAINING_REQUESTS // batches, 1), NEGATIVES), rows(
-        "validation", VALIDATION_REQUESTS, None
-    )
+    moments = len({batch.moment for batch in bench.batches["ranker"]})
+    return rows("ranker", 1 / max(moments, 1), NEGATIVES), rows("validation", VALIDATED, None)
 
 
 def _drawn(segment: Segment, most: int, generator: np.random.Generator) -> np.ndarray:

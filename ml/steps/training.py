@@ -12,7 +12,6 @@ from typing import Any
 from ml.artifacts import artifact_path, build, digest, manifest, read_json, write_json
 from ml.data.dataset import load_dataset
 from ml.errors import BadInput, RunFailed
-from ml.evaluation.protocol import RetrieverModel
 from ml.evaluation.replay import load_rankings, rank_batches, save_rankings
 from ml.logs import get_logger
 from ml.ranking.lambdamart import LambdaMart, LambdaMartParameters
@@ -152,7 +151,7 @@ def _fit(training: Training, name: str, folder: Path) -> dict[str, Any]:
     model.save(folder / "model")
     batches = [batch for window in bench.batches.values() for batch in window]
     depth = max(DEPTH, training["quotas"].get(name, 0))
-    rankings = rank_batches(RetrieverModel(model), batches, bench.known, bench.features, depth)
+    rankings = rank_batches(model, batches, bench.known, depth)
     save_rankings(folder / "rankings.npz", rankings)
     curves = getattr(model, "curves", {})
     return {"metrics": bench.validation_metrics(rankings), "curves": curves, "parameters": parameters.model_dump()}

@@ -21,6 +21,7 @@ from ml.retrieval.contract import Ranking, TrainingData
 from ml.settings import settings
 
 HELD_OUT_SHARE = 0.1  # users that no model learns from: the new users of the evaluation
+PRACTISED_SHARE = 0.25  # known users that the ranker is also asked about as if they were new
 VALIDATED = ("all", "discoveries")  # the segments whose validation metrics are logged
 
 
@@ -43,26 +44,20 @@ class Workbench:
         """What retrievers learn from: all before t1, and up to t3 for stopping."""
         windows = self.dataset.windows
         t1, t3 = to_micros(windows.t1), to_micros(windows.t3)
-        return TrainingData(
-            self.known.before(t1), self.features, self.features.at(t1), self.known.before(t3),
-            self.seed, settings().threads,
-        )  # fmt: skip
+        return TrainingData(self.known.before(t1), t1, self.known.before(t3), self.seed, settings().threads)
 
     @cached_property
     def batches(self) -> dict[str, list[Batch]]:
         """The batches of the windows `ranker`, `validation` and `test`."""
         windows = self.dataset.windows
+        practised = held_out_users(self.dataset, PRACTISED_SHARE, seed=self.seed + 1) & ~self.held_out
         spans = {
-            "ranker": (windows.t1, windows.t2), "validation": (windows.t2, windows.t3),
-            "test": (windows.t3, windows.as_of),
+            "ranker": (windows.t1, windows.t2, practised), "validation": (windows.t2, windows.t3, practised),
+            "test": (windows.t3, windows.as_of, self.held_out),
         }  # fmt: skip
         return {
-            name: [
-                batch
-                for batch in batches_in(self.dataset, *span, seed=self.seed, held_out=self.held_out)
-                if name == "test" or not _of_new_users(batch)
-            ]
-            for name, span in spans.items()
+            name: batches_in(self.dataset, start, stop, seed=self.seed, held_out=self.held_out, as_new=as_new)
+            for name, (start, stop, as_new) in spans.items()
         }
 
     def validation_metrics(self, rankings: Mapping[Key, Ranking]) -> dict[str, float]:
@@ -83,10 +78,6 @@ class Workbench:
         }
 
 
-def _of_new_users(batch: Batch) -> bool:
-    return all(segment.name.startswith("new_users") for segment in batch.segments)
-
-
 @lru_cache(maxsize=1)
 def open_workbench(features: str, seed: int) -> Workbench:
     """The workbench of a published `features` artifact; kept open within a process."""
@@ -100,7 +91,7 @@ def retriever_inputs(training: dict[str, Any], name: str) -> dict[str, Any]:
     return {
         "retriever": name, "features": manifest(Path(training["features"]))["key"], "seed": training["seed"],
         "parameters": training["retriever_parameters"][name],
-        "code": code_digest("data", "domains", "features", "retrieval", "evaluation"),
+        "code": code_digest("data", "domains", "features", "retrieval", "evaluation", "steps/workbench.py"),
     }  # fmt: skip
 
 
@@ -109,7 +100,7 @@ def ranker_inputs(training: dict[str, Any]) -> dict[str, Any]:
     return {
         "retrievers": [retriever_inputs(training, name) for name in training["models"]],
         "quotas": training["quotas"], "maximum": training["maximum_candidates"],
-        "parameters": training["ranker_parameters"], "code": code_digest("ranking"),
+        "parameters": training["ranker_parameters"], "code": code_digest("ranking", "steps/ranker_rows.py"),
     }  # fmt: skip
 
 
@@ -118,5 +109,5 @@ def evaluation_inputs(training: dict[str, Any]) -> dict[str, Any]:
     return {
         "ranker": ranker_inputs(training),
         "baselines": [retriever_inputs(training, name) for name in training["baselines"]],
-        "code": code_digest("evaluation"),
+        "code": code_digest("evaluation", "steps/evaluating.py"),
     }  # fmt: skip

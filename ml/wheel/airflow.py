@@ -77,7 +77,7 @@ def airflow_settings(port: int) -> dict[str, str]:
         "DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "150",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "20",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
-        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         "COSMOS__CACHE_DIR": str(airflow_home() / "cosmos"),
         "COSMOS__ENABLE_TELEMETRY": "False",
         "USAGE_DATA_COLLECTION__ENABLED": "False",

@@ -15,7 +15,7 @@ from ml.wheel.api import UNFINISHED, AirflowApi, TaskState
 from ml.wheel.conventions import STAGES, dag_id
 from ml.wheel.processes import Services
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 3.0  # each look costs Airflow a tenth of a second of a core
 HANDOVER_SECONDS = 60.0
 """How long Airflow may take from an asset's update to the run that follows it."""
 

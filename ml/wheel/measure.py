@@ -18,7 +18,7 @@ from ml.errors import RunFailed
 from ml.settings import settings
 from ml.wheel.api import TaskState
 
-SAMPLE_SECONDS = 2.0
+SAMPLE_SECONDS = 4.0
 KEPT_TURNS = 20
 MEGABYTE = 1_000_000
 

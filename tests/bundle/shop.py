@@ -139,20 +139,20 @@ def train(
     dataset = load_dataset(path)
     store, windows = FeatureStore.of(dataset), dataset.windows
     at = to_micros(windows.t1)
-    data = TrainingData(dataset.before(at), store, store.at(at), dataset.before(to_micros(windows.t3)), 0, 1)
+    data = TrainingData(dataset.before(at), at, dataset.before(to_micros(windows.t3)), 0, 1)
     retrievers = {name: get_retriever(name).fit(data, get_retriever(name).Parameters()) for name in names}
     quotas = dict.fromkeys(names, 20)
     frames = []
     for window in ((windows.t1, windows.t2), (windows.t2, windows.t3)):
         parts = []
         for moment, cases in zip(windows.moments(*window), cases_in(dataset, *window), strict=True):
-            state = State(dataset.before(to_micros(moment)), store.at(to_micros(moment)))
+            state = State(dataset.before(to_micros(moment)), to_micros(moment))
             rankings = {
                 name: top_k(model.refresh(state).score(cases.requests), 20) for name, model in retrievers.items()
             }
             found = merge(rankings, quotas, 40)
             generator = np.random.default_rng(0)
-            parts.append(labelled_frame(cases.requests, cases.labels, found, state.snapshot, None, generator))
+            parts.append(labelled_frame(cases.requests, cases.labels, found, store.at(state.as_of), None, generator))
         frames.append(concatenate(parts))
     ranker = LambdaMart.fit(*frames, LambdaMartParameters(rounds=rounds), seed=0, threads=1)
     return Recommender(retrievers, ranker, quotas, 40)

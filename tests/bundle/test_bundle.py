@@ -17,7 +17,7 @@ from ml.retrieval.contract import State
 
 def test_a_sealed_bundle_answers_as_the_recommender_that_went_in(bundle, parts):
     snapshot = parts.features.at(to_micros(parts.dataset.windows.as_of))
-    fresh = parts.recommender.refresh(State(parts.dataset, snapshot))
+    fresh = parts.recommender.refresh(State(parts.dataset, snapshot.as_of))
     everybody = np.arange(len(parts.dataset.users), dtype=np.int32)
     expected = fresh.recommend(bundle.requests(everybody), snapshot, 5)
     found = bundle.slates(everybody, 5)

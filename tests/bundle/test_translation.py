@@ -27,9 +27,9 @@ def newer(home):
 def asked(dataset, store, models, moment):
     """What each model answers to the cases of the cadence that begins at a moment."""
     cases = user_cases(dataset.log, to_micros(moment), to_micros(moment + timedelta(weeks=1)))
-    state = State(dataset.before(to_micros(moment)), store.at(to_micros(moment)))
+    state = State(dataset.before(to_micros(moment)), to_micros(moment))
     refreshed = [model.refresh(state) for model in models]
-    return cases, [model.rank(cases.requests, state.snapshot, 10, ["all"])["all"] for model in refreshed]
+    return cases, [model.rank(cases.requests, store.at(state.as_of), 10, ["all"])["all"] for model in refreshed]
 
 
 def test_on_its_own_data_nothing_is_translated_and_translating_changes_nothing(bundle, parts):

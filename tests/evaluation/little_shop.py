@@ -90,8 +90,8 @@ class Scorer:
     refreshed: tuple[int, ...] = ()
 
     def refresh(self, state: State) -> "Scorer":
-        assert len(state.dataset.log) == 0 or state.dataset.log.at.max() < state.snapshot.as_of
-        return type(self)(self.name, self.items, (*self.refreshed, state.snapshot.as_of))
+        assert len(state.dataset.log) == 0 or state.dataset.log.at.max() < state.as_of
+        return type(self)(self.name, self.items, (*self.refreshed, state.as_of))
 
     def score(self, requests: Requests) -> Floats:
         return np.tile(-np.arange(self.items, dtype=np.float32), (len(requests), 1))

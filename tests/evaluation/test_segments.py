@@ -65,6 +65,18 @@ def test_every_segment_has_cases_and_labels_part_into_discoveries_and_repeats() 
         assert len(new.labels.values) + len(again.labels.values) == len(everything.labels.values)
 
 
+def test_new_users_are_practised_on_known_ones_who_are_asked_about_as_themselves_too() -> None:
+    dataset = dataset_of(random_events(0), 25, 40)
+    held_out, practised = np.zeros(25, bool), np.zeros(25, bool)
+    held_out[:5], practised[5:15] = True, True
+    found = by_name(batches_in(dataset, TEST, AS_OF, seed=1, held_out=held_out, as_new=practised))
+    known = {int(unit) for batch, _ in found["all"] for unit in batch.unit}
+    new = {int(unit) for batch, _ in found["new_users_0"] for unit in batch.unit}
+    assert new == set(range(5, 15)) & known
+    assert not known & set(range(5))
+    assert all((batch.requests.user == -1).all() for batch, _ in found["new_users_1"])
+
+
 def test_a_discovery_is_what_the_user_never_had_before_the_week() -> None:
     events = [Event(0, 3, -5, 0), Event(0, 3, 1, 1), Event(0, 4, 2, 1), Event(0, 4, 3, 2), Event(0, 4, 8, 3)]
     found = by_name(batches_in(dataset_of(events, 1, 6), TEST, AS_OF, seed=0))

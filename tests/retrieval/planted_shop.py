@@ -13,7 +13,6 @@ from ml.data.dataset import Dataset, Log, Vocabulary, requests_for
 from ml.data.requests import Requests
 from ml.data.windows import Windows, to_micros
 from ml.domains import Source, get_domain
-from ml.features.store import FeatureStore, Snapshot, Table
 from ml.retrieval import State, TrainingData
 
 DAY = 86_400_000_000  # microseconds
@@ -86,30 +85,12 @@ def planted() -> Dataset:
     return dataset_of(log_of(planted_events(), THEMES * SIZE, ITEMS))
 
 
-def snapshot(as_of: int, dataset: Dataset) -> Snapshot:
-    """Nothing is known but the instant."""
-
-    def rows(count: int) -> np.ndarray:
-        return np.zeros((count, 0), np.float32)
-
-    nothing = Table((), np.zeros(0, np.int64), 1, rows(0))
-    category = pd.factorize(dataset.catalogue["category"])[0].astype(np.int32)
-    return Snapshot(
-        as_of, (), rows(len(dataset.users)), (), rows(len(dataset.items)), category, nothing, nothing, nothing
-    )
-
-
 def training(dataset: Dataset, moment: int = NOW, seed: int = 1) -> TrainingData:
-    features = FeatureStore(
-        dataset.path, dataset.users, dataset.items, dataset.places, Vocabulary(np.zeros(0, object)),
-        np.zeros(0, np.int32), {},
-    )  # fmt: skip
-    known = dataset.before(moment)
-    return TrainingData(known, features, snapshot(moment, dataset), dataset, seed, 1)
+    return TrainingData(dataset.before(moment), moment, dataset, seed, 1)
 
 
 def state(dataset: Dataset, moment: int = NOW) -> State:
-    return State(dataset.before(moment), snapshot(moment, dataset))
+    return State(dataset.before(moment), moment)
 
 
 def requests(dataset: Dataset, users: list[int] | None = None, moment: int = NOW) -> Requests:

@@ -1,7 +1,7 @@
 """What the towers read, as arrays: a request's recent history and an item's recent popularity.
 
 Everything is computed from the events before the request's own moment, in training and in serving alike. The
-snapshot's user features are left out on purpose: as of t1 they would tell an earlier training request its future.
+snapshots' user features are left out on purpose: as of t1 they would tell an earlier training request its future.
 
 Shapes: B requests, H history length, F request features, P popularity features.
 """

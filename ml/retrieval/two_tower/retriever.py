@@ -42,12 +42,12 @@ class TwoTower:
         from ml.retrieval.two_tower.training import train
 
         towers, curves = train(data, parameters)
-        now = popularity(data.dataset.log, np.array([data.snapshot.as_of]), cadence_of(data.dataset))[0]
+        now = popularity(data.dataset.log, np.array([data.as_of]), cadence_of(data.dataset))[0]
         return cls(parameters, towers, towers.catalogue(now), curves)
 
     def refresh(self, state: State) -> Self:
-        """The same towers with the items' popularity as of the snapshot."""
-        now = popularity(state.dataset.log, np.array([state.snapshot.as_of]), cadence_of(state.dataset))[0]
+        """The same towers with the items' popularity as of the state's instant."""
+        now = popularity(state.dataset.log, np.array([state.as_of]), cadence_of(state.dataset))[0]
         return replace(self, catalogue=self.towers.catalogue(now))
 
     @property
