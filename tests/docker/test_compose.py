@@ -21,6 +21,8 @@ SERVICES = (
 LONG_RUNNING = [name for name in SERVICES if name != "airflow-init"]
 OWN_IMAGE = [name for name in SERVICES if name not in ("postgres", "reports")]
 REFERENCE = re.compile(r"(?<!\$)\$\{(?P<name>[A-Z0-9_]+)(?P<rest>:?[-?+][^{}]*)?\}")
+# Paths of the host that may be left out: what is mounted instead is not what the variable means.
+OPTIONAL_MOUNTS = {"RAW_DATA", "DATABASE_CA"}
 SECRET = re.compile(r"(PASSWORD|_KEY|_SECRET)$")
 # What the laptop sets and a deployment does another way: its login, its port, its folder.
 OF_THE_LAPTOP = {"SIMPLE_AUTH_MANAGER_USERS", "SIMPLE_AUTH_MANAGER_PASSWORDS_FILE", "HOST", "PORT", "HOSTNAME_CALLABLE"}
@@ -78,7 +80,7 @@ def test_every_variable_is_in_the_example_with_its_default(compose_text, service
     named = {reference["name"] for reference in found} | handed_on(services) | {"COMPOSE_PROFILES"}
     assert named == set(example)
     for reference in found:
-        if (reference["rest"] or "").startswith(":-") and reference["name"] != "RAW_DATA":
+        if (reference["rest"] or "").startswith(":-") and reference["name"] not in OPTIONAL_MOUNTS:
             assert example[reference["name"]] == reference["rest"].removeprefix(":-")
 
 
@@ -109,9 +111,24 @@ def test_airflow_is_set_up_as_on_the_laptop(compose, tmp_path, monkeypatch):
     assert wanted - set(compose["x-airflow-environment"]) == set()
 
 
-def test_what_a_service_waits_for_exists(services):
+def test_no_library_reports_usage_to_anybody(compose, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLATE_HOME", str(tmp_path))
+    environment = laptop.environment(1)
+    silent = {name: environment[name] for name in ("DO_NOT_TRACK", "GX_ANALYTICS_ENABLED", "MLFLOW_DISABLE_TELEMETRY")}
+    assert silent.items() <= compose["x-slate-environment"].items()
+
+
+def test_mlflow_knows_its_own_pages_behind_a_proxy(services):
+    environment = services["mlflow"]["environment"]
+    assert environment["MLFLOW_SERVER_ALLOWED_HOSTS"].endswith("${MLFLOW_HOST:+,}${MLFLOW_HOST:-}")
+    assert environment["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"] == "${MLFLOW_HOST:+https://}${MLFLOW_HOST:-}"
+
+
+def test_who_asks_the_database_can_check_its_certificate(services):
     for service in services.values():
-        assert set(service.get("depends_on", {})) <= set(services)
+        if "PGSSLMODE" in (environment := service.get("environment", {})):
+            path = environment["PGSSLROOTCERT"].removeprefix("${DATABASE_CA:+").removesuffix("}")
+            assert f"${{DATABASE_CA:-/dev/null}}:{path}:ro" in service["volumes"]
 
 
 def test_volumes_are_declared_and_used(compose, services):
