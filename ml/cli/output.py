@@ -1,6 +1,7 @@
 """What commands print: one JSON document for programs, a table for people, both on standard output."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -8,13 +9,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+LOGGED_WIDTH = 132  # columns of what is not printed to a terminal, which would know its own
+
 
 def emit(result: Any, as_json: bool, render: Callable[[Any], Iterable[Any]]) -> None:
     """Print a result: as JSON where asked, otherwise as the tables that `render` makes of it."""
     if as_json:
         typer.echo(json.dumps(result, indent=2, ensure_ascii=False, default=str))
         return
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=LOGGED_WIDTH)
     for part in render(result):
         console.print(part)
 

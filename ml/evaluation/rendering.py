@@ -9,6 +9,7 @@ from ml.evaluation.beyond_accuracy import CASE_NAMES, SEGMENT_NAMES
 from ml.evaluation.leaderboard import HEADLINE, Document, Row
 
 SHOWN = (HEADLINE, "recall@10", "recall@100", "map@10", "mrr@10", "hit_rate@10")
+TERMINAL = ("recall@100", "coverage@10")
 BEYOND = (*SEGMENT_NAMES, *CASE_NAMES)
 _UNKNOWN = "–"
 
@@ -31,15 +32,25 @@ def title_of(document: Document, segment: str) -> str:
 
 
 def render_tables(document: Document) -> Iterator[Table]:
-    """One table a segment for the terminal."""
+    """One table a segment for the terminal: the headline metric, and what fits beside it."""
     for segment in segments_of(document):
-        headings = ("model", "kind", *SHOWN, "coverage@10", f"{HEADLINE} against the best baseline")
+        rows = rows_of(document, segment)
         table = Table(title=title_of(document, segment), title_justify="left")
-        for place, heading in enumerate(headings):
-            table.add_column(heading, justify="left" if place < 2 else "right")
-        for row in rows_of(document, segment):
-            table.add_row(*_accuracy(row), _number(row["metrics"]["coverage@10"]), _versus_best(row))
+        table.add_column("model", no_wrap=True)
+        for heading in (HEADLINE, f"less {_best_baseline(rows)}", *TERMINAL):
+            table.add_column(heading, justify="right", overflow="fold")
+        for row in rows:
+            metrics, versus = row["metrics"], row["versus_best_baseline"].get(HEADLINE)
+            own = versus is None or versus["baseline"] == row["model"]
+            cells = (_interval(metrics[HEADLINE], "mean"), _UNKNOWN if own else _signed(versus))
+            name = f"{row['model']} ({row['kind']})" if row["kind"] != "retriever" else row["model"]
+            table.add_row(name, *cells, *(_number(metrics[metric]) for metric in TERMINAL))
         yield table
+
+
+def _best_baseline(rows: Sequence[Row]) -> str:
+    found = (row["versus_best_baseline"].get(HEADLINE) for row in rows)
+    return next((versus["baseline"] for versus in found if versus is not None), "the best baseline")
 
 
 def markdown(document: Document) -> str:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class LambdaMartParameters(Frozen):
     """How the trees are grown."""
 
-    rounds: int = Field(400, ge=1, description="Most trees; stopping on validation usually ends earlier.")
-    patience: int = Field(25, ge=1, description="Rounds without a better validation nDCG@10 before it stops.")
-    learning_rate: float = Field(0.08, gt=0, le=1)
+    rounds: int = Field(300, ge=1, description="Most trees; stopping on validation usually ends earlier.")
+    patience: int = Field(20, ge=1, description="Rounds without a better validation nDCG@10 before it stops.")
+    learning_rate: float = Field(0.12, gt=0, le=1)
     maximum_depth: int = Field(7, ge=1, le=16)
     minimum_child_weight: float = Field(5.0, ge=0, description="Least sum of hessians in a leaf.")
     subsample: float = Field(0.8, gt=0, le=1, description="Share of rows a tree sees.")

@@ -1,6 +1,7 @@
 """The rows that the ranker learns from, and those that say when it should stop."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import groupby
 
 import numpy as np
 
@@ -13,14 +14,14 @@ from ml.ranking.training import concatenate, labelled_frame
 from ml.retrieval.contract import Ranking
 from ml.steps.workbench import Workbench
 
-# What the ranker practises, and on how many training requests at most: whatever a user takes, what is new to the
-# user, what completes a basket, and users of whom nothing or little is known. Keeps the rows within half a gigabyte.
+# What the ranker practises, and how often: whatever a user takes, what is new to the user, what completes a basket,
+# and users of whom nothing or little is known.
 PRACTISED = {
-    "all": 3000, "discoveries": 3000, "basket_completion": 3000,
-    "new_users_0": 750, "new_users_1": 750, "new_users_3": 750,
+    "all": 4, "discoveries": 4, "basket_completion": 4, "new_users_0": 1, "new_users_1": 1, "new_users_3": 1,
 }  # fmt: skip
+TRAINING_REQUESTS = 12_000  # at most, of all segments: keeps the rows within half a gigabyte
+VALIDATION_REQUESTS = 1_500  # at most, of all segments, with all of their candidates
 NEGATIVES = 80  # candidates of a training request that were not taken; the rest repeat what these say
-VALIDATED = 1 / 15  # of the training requests' number, in each batch, with all of their candidates
 
 Rankings = Mapping[str, Mapping[Key, Ranking]]
 
@@ -38,21 +39,25 @@ def ranker_rows(
     """
     generator = np.random.default_rng(bench.seed)
 
-    def rows(window: str, share: float, negatives: int | None) -> LabelledFrame:
+    def rows(window: str, requests: int, negatives: int | None) -> LabelledFrame:
+        batches = bench.batches[window]
+        share = requests / sum(PRACTISED[segment.name] for _, segment in _practised(batches))
         parts = []
-        for batch in progress(bench.batches[window], f"rows of the {window} window"):
-            snapshot = bench.features.at(batch.moment)
-            for segment in batch.segments:
-                if segment.name in PRACTISED:
-                    chosen = _drawn(segment, max(round(PRACTISED[segment.name] * share), 1), generator)
-                    found = _chosen_rankings(rankings, batch, segment, chosen)
-                    candidates = merge(found, quotas, maximum)
-                    asked, labels = batch.requests.take(chosen), segment.labels.take(chosen)
-                    parts.append(labelled_frame(asked, labels, candidates, snapshot, negatives, generator))
+        for moment, together in groupby(progress(batches, f"rows of the {window} window"), lambda batch: batch.moment):
+            snapshot = bench.features.at(moment)
+            for batch, segment in _practised(together):
+                chosen = _drawn(segment, max(round(PRACTISED[segment.name] * share), 1), generator)
+                found = _chosen_rankings(rankings, batch, segment, chosen)
+                candidates = merge(found, quotas, maximum)
+                asked, labels = batch.requests.take(chosen), segment.labels.take(chosen)
+                parts.append(labelled_frame(asked, labels, candidates, snapshot, negatives, generator))
         return concatenate(parts)
 
-    moments = len({batch.moment for batch in bench.batches["ranker"]})
-    return rows("ranker", 1 / max(moments, 1), NEGATIVES), rows("validation", VALIDATED, None)
+    return rows("ranker", TRAINING_REQUESTS, NEGATIVES), rows("validation", VALIDATION_REQUESTS, None)
+
+
+def _practised(batches: Iterable[Batch]) -> list[tuple[Batch, Segment]]:
+    return [(batch, segment) for batch in batches for segment in batch.segments if segment.name in PRACTISED]
 
 
 def _drawn(segment: Segment, most: int, generator: np.random.Generator) -> np.ndarray:
