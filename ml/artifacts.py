@@ -5,12 +5,14 @@ one rename, so that a step killed midway leaves the old result standing, and a s
 changed finds its result and has nothing to do.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from ml.errors import RunFailed
 from ml.settings import settings
 
 MANIFEST = "manifest.json"
+BESIDE = f".*.{'[0-9a-f]' * 32}"  # how a folder is named while it is built
 
 
 def digest(value: object) -> str:
@@ -75,11 +78,28 @@ def build(kind: str, inputs: Mapping[str, Any], make: Callable[[Path], Mapping[s
     final = artifact_path(kind, key)
     if (final / MANIFEST).exists():
         return final
-    beside = final.with_name(f".{key}.{uuid.uuid4().hex}")
-    beside.mkdir(parents=True)
-    try:
+    with built_beside(final) as beside:
         added = make(beside) or {}
         write_json(beside / MANIFEST, {"kind": kind, "key": key, "inputs": dict(inputs), **added})
+    return final
+
+
+@contextmanager
+def built_beside(final: Path) -> Iterator[Path]:
+    """A new folder beside an artifact's place, which it takes by one rename when all has gone well.
+
+    What killed processes left in the same room is removed. A folder that is being built is locked, and the system
+    releases the lock when the process ends, however it ends: so nobody removes what a living process builds.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    beside = final.with_name(f".{final.name}.{uuid.uuid4().hex}")
+    with _flock(final.parent):  # between making a folder and locking it, nobody may look for what is left over
+        _remove_left_over(final.parent)
+        beside.mkdir()
+        building = os.open(beside, os.O_RDONLY)
+        fcntl.flock(building, fcntl.LOCK_EX)
+    try:
+        yield beside
         try:
             os.rename(beside, final)
         except OSError:
@@ -87,7 +107,24 @@ def build(kind: str, inputs: Mapping[str, Any], make: Callable[[Path], Mapping[s
                 raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return final
+        os.close(building)
+
+
+@contextmanager
+def _flock(folder: Path, wait: bool = True) -> Iterator[None]:
+    """Hold a folder's lock; raises `BlockingIOError` where another holds it and nobody is to wait."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_left_over(room: Path) -> None:
+    for folder in room.glob(BESIDE):
+        with suppress(BlockingIOError, FileNotFoundError, NotADirectoryError), _flock(folder, wait=False):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def manifest(path: Path) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 import os
-import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
@@ -44,17 +46,64 @@ def test_a_failure_leaves_nothing_behind(home):
     assert list((home / "artifacts" / "thing").iterdir()) == []
 
 
-def test_a_process_killed_midway_does_not_block_the_next(home):
-    script = (
-        "import os, signal\nfrom ml import artifacts\n"
-        "def make(folder):\n    (folder / 'half').write_text('')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "artifacts.build('thing', {'a': 1}, make)\n"
-    )
-    killed = subprocess.run([sys.executable, "-c", script], env=os.environ | {"SLATE_HOME": str(home)}, check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert not artifacts.artifact_path("thing", artifacts.digest({"a": 1})).exists()
-    path = artifacts.build("thing", {"a": 1}, lambda folder: (folder / "whole").write_text("") and None)
-    assert (path / "whole").exists()
+HALF = """
+import sys, time
+from ml import artifacts
+
+def make(folder):
+    (folder / "half").write_text("")
+    print("half", flush=True)
+    time.sleep(60)
+
+artifacts.build("thing", {"a": int(sys.argv[1])}, make)
+"""
+
+
+@contextmanager
+def half_built(home, number):
+    """A process that has built half of an artifact; killed in the end."""
+    command = [sys.executable, "-c", HALF, str(number)]
+    with subprocess.Popen(command, env=os.environ | {"SLATE_HOME": str(home)}, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout.readline() == b"half\n"
+            yield
+        finally:
+            process.kill()
+
+
+def whole(folder):
+    (folder / "whole").write_text("")
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_one(home):
+    room = home / "artifacts" / "thing"
+    with half_built(home, 1):
+        pass
+    assert [(path / "half").exists() for path in room.iterdir()] == [True]
+    path = artifacts.build("thing", {"a": 1}, whole)
+    assert [*room.iterdir()] == [path]
+    assert sorted(each.name for each in path.iterdir()) == ["manifest.json", "whole"]
+
+
+def test_what_a_living_process_builds_is_left_alone(home):
+    room = home / "artifacts" / "thing"
+    with half_built(home, 1):
+        paths = [artifacts.build("thing", {"a": number}, whole) for number in (1, 2)]
+        (building,) = set(room.iterdir()) - set(paths)
+        assert (building / "half").exists()
+
+
+def test_twins_build_at_once_and_one_of_them_stays(home):
+    both = threading.Barrier(2)
+
+    def make(folder):
+        both.wait(10)
+        return whole(folder)
+
+    with ThreadPoolExecutor(2) as pool:
+        paths = {*pool.map(lambda _: artifacts.build("thing", {}, make), range(2))}
+    assert {*(home / "artifacts" / "thing").iterdir()} == paths
+    assert len(paths) == 1
 
 
 def test_a_folder_without_a_manifest_is_no_artifact(home):

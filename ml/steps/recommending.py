@@ -1,7 +1,5 @@
 """The champion's answers: for one user, for one item, and for everybody at once."""
 
-import shutil
-import uuid
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml.artifacts import MANIFEST, digest, file_digest, write_json
+from ml.artifacts import MANIFEST, built_beside, digest, file_digest, write_json
 from ml.bundle.bundle import Bundle
 from ml.domains import get_domain
 from ml.logs import get_logger
@@ -104,17 +102,8 @@ def _champion(domain: str) -> tuple[Version, Bundle]:
 
 
 def _publish(final: Path, frame: pd.DataFrame, bundle: Bundle, version: Version) -> None:
-    beside = final.with_name(f".{final.name}.{uuid.uuid4().hex}")
-    beside.mkdir(parents=True)
-    try:
+    with built_beside(final) as beside:
         frame.to_parquet(beside / SLATES, index=False)
         described = {"as_of": bundle.manifest["as_of"], "bundle": version.bundle, "model_version": version.number}
         described |= {"rows": len(frame), "slates": int(frame["slate_id"].nunique())}
         write_json(beside / MANIFEST, {**described, "files": {SLATES: file_digest(beside / SLATES)}})
-        try:
-            beside.rename(final)
-        except OSError:
-            if not (final / MANIFEST).exists():  # not a twin that was quicker: a real failure
-                raise
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
