@@ -16,17 +16,25 @@ from ml.settings import settings
 log = get_logger(__name__)
 
 
+def dbt_folder(domain: str) -> Path:
+    """Where dbt keeps its own files (`target/`, `logs/`) when it runs for a domain: no two domains share them."""
+    return settings().domain_path("dbt", domain)
+
+
 def dbt_environment() -> dict[str, str]:
-    """The environment variables that `dbt_project/` reads, and those that keep dbt's own files under SLATE_HOME."""
+    """The environment variables that `dbt_project/` reads."""
     known = settings()
     return {
         "SLATE_HOME": str(known.home),
         "SLATE_THREADS": str(known.threads),
         "SLATE_MEMORY_LIMIT": known.memory_limit,
-        "DBT_TARGET_PATH": str(known.home / "dbt" / "target"),
-        "DBT_LOG_PATH": str(known.home / "dbt" / "logs"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
+
+
+def _own_files(domain: str) -> dict[str, str]:
+    folder = dbt_folder(domain)
+    return {"DBT_TARGET_PATH": str(folder / "target"), "DBT_LOG_PATH": str(folder / "logs")}
 
 
 def run_dbt(command: Sequence[str], variables: Mapping[str, Any]) -> list[Any]:
@@ -34,7 +42,7 @@ def run_dbt(command: Sequence[str], variables: Mapping[str, Any]) -> list[Any]:
 
     Args:
         command: Such as `["build", "--full-refresh"]`.
-        variables: What `--vars` hands in.
+        variables: What `--vars` hands in; `domain` is always among them.
 
     Raises:
         RunFailed: A model or a test failed, or the project does not parse; the message names each with its reason.
@@ -45,7 +53,8 @@ def run_dbt(command: Sequence[str], variables: Mapping[str, Any]) -> list[Any]:
     arguments = [*command, "--project-dir", project, "--profiles-dir", project, "--vars", json.dumps(dict(variables))]
     (settings().home / "warehouse").mkdir(parents=True, exist_ok=True)
     quiet = ["--log-level", "none", "--log-level-file", "info"]
-    with _environment(dbt_environment()), _warehouse_released(), _own_output(), _progress(command[0]) as callback:
+    environment = dbt_environment() | _own_files(variables["domain"])
+    with _environment(environment), _warehouse_released(), _own_output(), _progress(command[0]) as callback:
         outcome = dbtRunner(callbacks=[callback]).invoke([*quiet, *arguments])
     if outcome.success:
         return list(getattr(outcome.result, "results", None) or [])

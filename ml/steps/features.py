@@ -24,7 +24,7 @@ from ml.domains import Protocol, Source, get_domain
 from ml.errors import BadInput, RunFailed
 from ml.features import warehouse
 from ml.features.declarations import load_declarations, supplied
-from ml.features.marts import run_dbt
+from ml.features.marts import dbt_folder, run_dbt
 from ml.logs import get_logger
 from ml.settings import settings
 from ml.steps.record import recorded
@@ -147,7 +147,7 @@ def document_marts(plan: Plan) -> str:
     """Put dbt's documentation, one page that needs no server, among the reports; returns its path."""
     domain = plan["domain"]
     run_dbt(["docs", "generate", "--static"], plan["vars"])
-    page = (settings().home / "dbt" / "target" / "static_index.html").read_bytes()
+    page = (dbt_folder(domain) / "target" / "static_index.html").read_bytes()
     final = settings().domain_path("reports", domain) / "dbt" / "index.html"
     final.parent.mkdir(parents=True, exist_ok=True)
     beside = final.with_name(".index.html")

@@ -80,6 +80,7 @@ def test_dbts_own_unit_tests_pass_and_the_landing_is_fresh(
 ) -> None:
     assert len(run_dbt(["test", "--select", "test_type:unit"], built["vars"])) >= 6
     assert {str(result.status) for result in run_dbt(["source", "freshness"], built["vars"])} == {"pass"}
+    assert [path.name for path in (settings().home / "dbt").iterdir()] == ["retail"], "domains share no file of dbt's"
     assert capfd.readouterr().out == "", "standard output belongs to the command's own JSON"
 
 
