@@ -89,15 +89,17 @@ def built_beside(final: Path) -> Iterator[Path]:
     """A new folder beside an artifact's place, which it takes by one rename when all has gone well.
 
     What killed processes left in the same room is removed. A folder that is being built is locked, and the system
-    releases the lock when the process ends, however it ends: so nobody removes what a living process builds.
+    releases the lock when the process ends, however it ends: so nobody removes what a living process builds. A file
+    system that knows no locks of folders keeps what is left over.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     beside = final.with_name(f".{final.name}.{uuid.uuid4().hex}")
-    with _flock(final.parent):  # between making a folder and locking it, nobody may look for what is left over
+    with _locked(final.parent):  # between making a folder and locking it, nobody may look for what is left over
         _remove_left_over(final.parent)
         beside.mkdir()
         building = os.open(beside, os.O_RDONLY)
-        fcntl.flock(building, fcntl.LOCK_EX)
+        with suppress(OSError):
+            fcntl.flock(building, fcntl.LOCK_EX)
     try:
         yield beside
         try:
@@ -111,11 +113,11 @@ def built_beside(final: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _flock(folder: Path, wait: bool = True) -> Iterator[None]:
-    """Hold a folder's lock; raises `BlockingIOError` where another holds it and nobody is to wait."""
+def _locked(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
@@ -123,8 +125,13 @@ def _flock(folder: Path, wait: bool = True) -> Iterator[None]:
 
 def _remove_left_over(room: Path) -> None:
     for folder in room.glob(BESIDE):
-        with suppress(BlockingIOError, FileNotFoundError, NotADirectoryError), _flock(folder, wait=False):
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # somebody holds it, or it has become an artifact this very moment
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+            finally:
+                os.close(descriptor)
 
 
 def manifest(path: Path) -> dict[str, Any]:
