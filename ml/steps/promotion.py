@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ml.artifacts import read_json
+from ml.artifacts import artifact_path, read_json
 from ml.bundle.bundle import Bundle, open_bundle
 from ml.data.dataset import Dataset, load_dataset
 from ml.domains import get_domain
@@ -98,11 +98,17 @@ def open_version(domain: str, version: Version) -> Bundle:
     return open_bundle(registry.bundle_of(domain, version))
 
 
+def training_of(bundle: Bundle) -> dict[str, Any]:
+    """The training that a bundle came from, with its features where they lie here."""
+    recipe: dict[str, Any] = bundle.manifest["lineage"]["recipe"]
+    return recipe | {"features": str(artifact_path("features", recipe["features"]))}
+
+
 def _judged(domain: str, challenger: Version, champion: Version | None) -> Decision:
     dataset, bundle = current_dataset(domain), open_version(domain, challenger)
     comparison: Comparison
     if champion is None:
-        comparison = compare_with_baselines(dataset, bundle, baselines_of(bundle.manifest["lineage"]["recipe"]))
+        comparison = compare_with_baselines(dataset, bundle, baselines_of(training_of(bundle)))
     else:
         comparison = compare_with_champion(dataset, bundle, open_version(domain, champion))
     return decide(

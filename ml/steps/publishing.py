@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ml.artifacts import digest, manifest
-from ml.bundle.bundle import open_bundle
+from ml.bundle.bundle import Bundle, open_bundle
 from ml.bundle.seal import Sealed, seal
 from ml.bundle.served import OPENER, Served
 from ml.data.dataset import Dataset
+from ml.errors import RunFailed
 from ml.steps.record import recorded
 from ml.steps.training import recommender_of
 from ml.steps.workbench import open_workbench
@@ -24,13 +27,15 @@ def publish(training: dict[str, Any]) -> dict[str, Any]:
         `bundle` (its folder), `version`, `index` (kind and recall) and `files`.
 
     Raises:
-        RunFailed: where the index finds less than 98 % of what exact search finds.
+        RunFailed: where the index finds less than 98 % of what exact search finds, or where a user whom nobody
+            knows would get an empty slate.
     """
     domain, bench = training["domain"], open_workbench(training["features"], training["seed"])
     lineage = lineage_of(training, bench.dataset)
     parts = Sealed(recommender_of(training), bench.dataset, bench.features)
     path = seal(parts, lineage, seed=training["seed"])
     bundle = open_bundle(path)
+    _refuse_silence(bundle)
     served = Served(bundle, bundle.manifest["slate_size"])
     example = served.example(EXAMPLES)
     version = registry.register_challenger(
@@ -40,12 +45,22 @@ def publish(training: dict[str, Any]) -> dict[str, Any]:
     return {"domain": domain, "bundle": str(path), **described}
 
 
+def _refuse_silence(bundle: Bundle) -> None:
+    """Some retriever must have an answer for a user without a history."""
+    stranger = np.array([-1], np.int32)
+    if bundle.slates(stranger, 1).item[0, 0] < 0:
+        raise RunFailed(
+            f"a new user would get an empty slate: {', '.join(bundle.recommender.names)} answer those alone who have a "
+            "history. Train again with popularity among the models"
+        )
+
+
 def lineage_of(training: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
     """Where a bundle came from: enough to say what it may be judged on, and to make it again."""
     features, windows = manifest(Path(training["features"])), dataset.windows
     return {
         "training": training["key"],
-        "recipe": training,
+        "recipe": recipe_of(training, features["key"]),
         "features": features["key"],
         "data_hash": features.get("data_hash"),
         "configuration": configuration_of(training),
@@ -55,6 +70,11 @@ def lineage_of(training: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
         "seed": training["seed"],
         "commit": runs.git_commit(),
     }
+
+
+def recipe_of(training: dict[str, Any], features: str) -> dict[str, Any]:
+    """The training without what differs from place to place: its run, and the folder in which its features lie."""
+    return {**training, "features": features} | {"parent_run": None}
 
 
 def configuration_of(training: dict[str, Any]) -> str:

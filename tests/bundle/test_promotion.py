@@ -234,7 +234,7 @@ steps.publish(steps.last_training("retail"))
 
 def test_a_publish_that_is_killed_leaves_the_champion_and_can_be_run_again(home, restored, tmp_path):
     use_features(home, "first")
-    training = steps.start_training("retail", {"models": ["personal_frequency"]})
+    training = steps.start_training("retail", {"models": MODELS, "seed": 11})
     steps.train_ranker(training)
     before = [version.as_dict() for version in registry.versions("retail")]
     half = tmp_path / "half"
@@ -256,14 +256,25 @@ def test_a_publish_that_is_killed_leaves_the_champion_and_can_be_run_again(home,
     assert registry.version_at("retail", "champion").number == restored
 
 
+def test_a_recommender_with_no_answer_for_a_stranger_is_not_registered(home, restored):
+    use_features(home, "first")
+    training = steps.start_training("retail", {"models": ["personal_frequency"]})
+    steps.train_ranker(training)
+    before = [version.as_dict() for version in registry.versions("retail")]
+    with pytest.raises(RunFailed, match=r"personal_frequency answer those alone.*popularity among the models"):
+        steps.publish(training)
+    assert [version.as_dict() for version in registry.versions("retail")] == before
+
+
 def test_the_same_training_sealed_twice_is_the_same_to_the_byte(home, champion, tmp_path, monkeypatch):
     version = registry.version_of("retail", champion)
     sealed = manifest(registry.bundle_of("retail", version))["files"]
     from ml.bundle.seal import Sealed, seal
+    from ml.steps.promotion import open_version, training_of
     from ml.steps.training import recommender_of
     from ml.steps.workbench import open_workbench
 
-    training = manifest(registry.bundle_of("retail", version))["lineage"]["recipe"]
+    training = training_of(open_version("retail", version))
     bench = open_workbench(training["features"], training["seed"])
     parts = Sealed(recommender_of(training), bench.dataset, bench.features)
     lineage = manifest(registry.bundle_of("retail", version))["lineage"]
