@@ -8,7 +8,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from ml import steps
 from ml.domains import DOMAINS, Domain
 from ml.steps.parameters import TrainingParameters
-from ml.wheel.conventions import asset_name, dag_options
+from ml.wheel.conventions import WAREHOUSE_POOL, asset_name, dag_options
 from ml.wheel.form import form
 
 
@@ -20,6 +20,12 @@ def parameters(domain: Domain) -> dict[str, Param]:
     arguments["models"] |= choice | {"minItems": 1, "uniqueItems": True}
     arguments["as_of"] |= {"format": "date"}
     return {name: Param(**argument) for name, argument in arguments.items()}
+
+
+@task(pool=WAREHOUSE_POOL)
+def features_as_of(domain: str, params: dict[str, Any] | None = None) -> str:
+    """Make the features of the wanted day where there are none; the current ones stay what they are."""
+    return steps.features_as_of(domain, (params or {}).get("as_of"))
 
 
 @task
@@ -64,6 +70,7 @@ def train(domain: Domain) -> None:
         retrievers = [train_retriever.override(task_id=f"train_{name}")(training, name) for name in names]
         ranked = train_ranker(training)
         published = publish.override(outlets=[challenger])(training)
+        features_as_of(domain.name) >> training
         retrievers >> ranked >> evaluate(training) >> published
 
 

@@ -3,7 +3,11 @@
 What depends on the domain is in `ml.domains`; what depends on one training run are its parameters.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -20,6 +24,9 @@ class Settings(BaseSettings):
     project: Path = Field(PROJECT_ROOT, description="The checkout that holds dbt_project/, dags/ and expectations/.")
     threads: int = Field(2, ge=1, description="Threads that one step may use.")
     memory_limit: str = Field("2GB", pattern=r"^\d+(MB|GB)$", description="What DuckDB may hold in memory.")
+    warehouse_folder: Path | None = Field(
+        None, description="Where the DuckDB files lie; default: warehouse/ under home."
+    )
     tracking_uri: str | None = Field(None, description="MLflow server; default: SQLite under home.")
     approval_required: bool = Field(False, description="Ask a person in Airflow before the champion changes.")
 
@@ -34,10 +41,28 @@ class Settings(BaseSettings):
 
     def warehouse(self, domain: str) -> Path:
         """The DuckDB file of one domain; one process writes it at a time."""
-        return self.home / "warehouse" / f"{domain}.duckdb"
+        return self.warehouses / f"{domain}.duckdb"
+
+    @property
+    def warehouses(self) -> Path:
+        """The folder of all domains' DuckDB files."""
+        return self.warehouse_folder or self.home / "warehouse"
+
+
+_CHANGED: ContextVar[dict[str, Any] | None] = ContextVar("changed", default=None)
 
 
 def settings() -> Settings:
     """The settings in force now (read anew, so that tests may change the environment)."""
     found = Settings()
-    return found.model_copy(update={"home": found.home.expanduser().resolve()})
+    return found.model_copy(update={"home": found.home.expanduser().resolve(), **(_CHANGED.get() or {})})
+
+
+@contextmanager
+def changed_settings(**changes: Any) -> Iterator[None]:
+    """Other settings for a while, for what this context calls and for nobody else."""
+    token = _CHANGED.set({**(_CHANGED.get() or {}), **changes})
+    try:
+        yield
+    finally:
+        _CHANGED.reset(token)

@@ -44,11 +44,22 @@ def land(
     output.emit(steps.land(domain, mapping=mapping, data_folder=data_folder), json, output.fields("Landed"))
 
 
-@app.command(epilog="Example: `slate features --as-of 2017-12-04`")
-def features(domain: DomainOption = "retail", as_of: AsOfOption = None, json: JsonOption = False) -> None:
+@app.command(epilog="Examples: `slate features` · `slate features --as-of 2017-12-04 --keep-current`")
+def features(
+    domain: DomainOption = "retail",
+    as_of: AsOfOption = None,
+    keep_current: Annotated[
+        bool, typer.Option(help="Publish beside the current features, for a training as of another date.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
     """Build, test, validate and publish the marts."""
     from ml import steps
 
+    if keep_current:
+        path = steps.features_as_of(domain, as_of)
+        output.emit({"domain": domain, "as_of": as_of, "path": path}, json, output.fields("Features"))
+        raise typer.Exit
     steps.validate_landing(domain, as_of)
     plan = steps.plan(domain, as_of)
     steps.build_features(plan)

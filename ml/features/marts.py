@@ -26,6 +26,7 @@ def dbt_environment() -> dict[str, str]:
     known = settings()
     return {
         "SLATE_HOME": str(known.home),
+        "SLATE_WAREHOUSE_FOLDER": str(known.warehouses),
         "SLATE_THREADS": str(known.threads),
         "SLATE_MEMORY_LIMIT": known.memory_limit,
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -51,7 +52,7 @@ def run_dbt(command: Sequence[str], variables: Mapping[str, Any]) -> list[Any]:
 
     project = str(settings().dbt_project)
     arguments = [*command, "--project-dir", project, "--profiles-dir", project, "--vars", json.dumps(dict(variables))]
-    (settings().home / "warehouse").mkdir(parents=True, exist_ok=True)
+    settings().warehouses.mkdir(parents=True, exist_ok=True)
     quiet = ["--log-level", "none", "--log-level-file", "info"]
     environment = dbt_environment() | _own_files(variables["domain"])
     with _environment(environment), _warehouse_released(), _own_output(), _progress(command[0]) as callback:

@@ -15,6 +15,7 @@ _HOME = {
     "document_marts": "features",
     "validate_marts": "validating",
     "publish_features": "features",
+    "features_as_of": "training_features",
     "start_training": "training",
     "last_training": "training",
     "trained_retrievers": "training",

@@ -11,7 +11,7 @@ The dbt project can be run by anything that gives dbt the same three things (Air
 One process at a time may write a domain's warehouse (in Airflow: a pool of one slot).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -69,15 +69,20 @@ def plan(domain: str, as_of: str | None = None) -> dict[str, Any]:
 
 
 def _as_of(domain: str, given: str | None, protocol: Protocol, landed: list[Partition]) -> datetime:
-    events = [part for part in landed if part.table == "interactions" and part.min_occurred_at and part.max_occurred_at]
-    if not events:
-        raise RunFailed(f"no interactions have landed for {domain}. Run: slate land --domain {domain}")
-    first = min(part.min_occurred_at for part in events if part.min_occurred_at)
-    last = max(part.max_occurred_at for part in events if part.max_occurred_at)
+    first, last = landed_span(domain, landed)
     moment = parse_as_of(given, protocol) if given else default_as_of(last, protocol)
     if moment <= first:
         raise BadInput(f"as-of {_iso(moment)} is not after the first event; {domain} has {_iso(first)} to {_iso(last)}")
     return moment
+
+
+def landed_span(domain: str, landed: Sequence[Partition]) -> tuple[datetime, datetime]:
+    """The first and the last landed event; raises `RunFailed` where there is none."""
+    events = [part for part in landed if part.table == "interactions" and part.min_occurred_at and part.max_occurred_at]
+    if not events:
+        raise RunFailed(f"no interactions have landed for {domain}. Run: slate land --domain {domain}")
+    first = min(part.min_occurred_at for part in events if part.min_occurred_at)
+    return first, max(part.max_occurred_at for part in events if part.max_occurred_at)
 
 
 def _iso(moment: datetime) -> str:
@@ -157,8 +162,12 @@ def document_marts(plan: Plan) -> str:
 
 
 @recorded("publish features")
-def publish_features(plan: Plan) -> str:
+def publish_features(plan: Plan, current: bool = True) -> str:
     """Write the marts of a finished build as a `features` artifact and point `current/<domain>/features.json` to it.
+
+    Args:
+        plan: What `plan` returned.
+        current: Whether the wheel goes on from these features; otherwise the pointer stays where it is.
 
     Returns:
         The artifact's folder. Marts that have not changed are not written again.
@@ -181,7 +190,8 @@ def publish_features(plan: Plan) -> str:
         "writer": file_digest(Path(warehouse.__file__)),
     }
     path = build("features", inputs, partial(_write_marts, plan, source, digest(fingerprints)))
-    write_json(settings().domain_path("current", domain) / "features.json", {"path": str(path)})
+    if current:
+        write_json(settings().domain_path("current", domain) / "features.json", {"path": str(path)})
     return str(path)
 
 

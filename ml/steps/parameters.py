@@ -14,7 +14,7 @@ class TrainingParameters(Frozen):
     """Parameters of one training run; what is left out keeps each model's own default."""
 
     models: tuple[str, ...] | None = Field(None, description="Retrievers to train; default: all of the domain.")
-    as_of: str | None = Field(None, description="Train as of this date (2018-01-01); default: the newest features.")
+    as_of: str | None = Field(None, description="Train as of this date (2018-01-01); default: the current features.")
     seed: int = Field(7, ge=0, lt=2**31, description="Seed of everything that is drawn at random.")
     epochs: int | None = Field(None, ge=1, le=200, description="Passes over the data, for models that make several.")
     embedding_size: int | None = Field(None, ge=4, le=512, description="Dimensions of learned vectors.")

@@ -6,10 +6,11 @@ task to task.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ml.artifacts import artifact_path, build, digest, manifest, read_json, write_json
+from ml.artifacts import build, digest, manifest, read_json, write_json
 from ml.data.dataset import load_dataset
 from ml.errors import BadInput, RunFailed
 from ml.evaluation.replay import load_rankings, rank_batches, save_rankings
@@ -21,6 +22,7 @@ from ml.settings import settings
 from ml.steps.parameters import TrainingParameters, parse_parameters
 from ml.steps.ranker_rows import ranker_rows
 from ml.steps.record import recorded
+from ml.steps.training_features import current_features, features_as_of, find_features, refuse_too_little
 from ml.steps.training_log import log_ranker, log_retriever
 from ml.steps.workbench import Workbench, open_workbench, ranker_inputs, retriever_inputs
 
@@ -34,7 +36,7 @@ def start_training(domain: str, parameters: Mapping[str, Any] | None = None) -> 
     """Describe a training run and open its MLflow run.
 
     Args:
-        domain: A declared domain whose features are published.
+        domain: A declared domain whose features, as of the wanted date, are published (`features_as_of` does it).
         parameters: See `TrainingParameters`.
 
     Returns:
@@ -84,7 +86,12 @@ def train_ranker(training: Training) -> dict[str, Any]:
 
 
 def train(domain: str, model: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Start a training and run one of its parts by hand: a retriever, the `ranker`, or `all`."""
+    """Start a training and run one of its parts by hand: a retriever, the `ranker`, or `all`.
+
+    Features as of a date that has none are made first, as in Airflow by a task of its own.
+    """
+    if (as_of := parse_parameters(parameters).as_of) is not None:
+        features_as_of(domain, as_of)
     training = start_training(domain, parameters)
     names = {"all": trained_retrievers(training), "ranker": ()}.get(model, (model,))
     if unknown := set(names) - set(trained_retrievers(training)):
@@ -175,27 +182,22 @@ def _bench(training: Training) -> Workbench:
 
 
 def _features(domain: str, as_of: str | None) -> Path:
-    """The features artifact to learn from: the newest, or the one as of a date."""
-    pointer = settings().domain_path("current", domain) / "features.json"
-    if not pointer.exists():
-        raise RunFailed(f"{domain} has no published features. Run: slate features --domain {domain}")
-    newest = Path(read_json(pointer)["path"])
-    if as_of is None or manifest(newest)["as_of"].startswith(as_of):
-        return newest
-    found = [
-        path.parent
-        for path in artifact_path("features", "").glob("*/manifest.json")
-        if (described := read_json(path))["domain"] == domain and described["as_of"].startswith(as_of)
-    ]
-    if not found:
+    """The features artifact to learn from: the current one, or the one as of a date."""
+    found = current_features(domain) if as_of is None else find_features(domain, as_of)
+    if found is None:
         raise RunFailed(
-            f"{domain} has no features as of {as_of}. Run: slate features --domain {domain} --as-of {as_of}"
+            f"{domain} has no features as of {as_of}. Run: slate features --domain {domain} --as-of {as_of} "
+            "--keep-current"
         )
-    return max(found, key=lambda path: path.stat().st_mtime)
+    return found
 
 
 def _described(domain: str, chosen: TrainingParameters, features: Path) -> Training:
-    declared = load_dataset(features).domain
+    dataset = load_dataset(features)
+    declared, windows = dataset.domain, dataset.windows
+    if chosen.as_of is not None:
+        first = datetime.fromtimestamp(int(dataset.log.at.min()) / 1e6, UTC)
+        refuse_too_little(domain, declared.protocol, windows.as_of, first)
     models = chosen.retrievers(declared)
     fitted = dict.fromkeys([*models, *declared.baselines])
     training = {

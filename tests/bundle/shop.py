@@ -41,18 +41,15 @@ FEATURES = {
 def make_features(folder: Path, as_of: datetime = AS_OF, users: int = USERS, items: int = ITEMS) -> Path:
     """Publish the marts as of an instant. A later instant has the same past; more users and items are new ones."""
     folder.mkdir(parents=True)
-    events = _events(as_of, users, items)
+    events = purchases(as_of, users, items)
     events.to_parquet(folder / "events.parquet")
-    catalogue = pd.DataFrame({"item_id": [f"i{i:03}" for i in range(items)]})
-    catalogue["name"] = "Item " + catalogue["item_id"].str[1:]
-    catalogue["category"] = [f"c{i % 5}" for i in range(items)]
-    catalogue.to_parquet(folder / "items.parquet")
+    known = events.merge(catalogue(items), on="item_id")
+    catalogue(items).to_parquet(folder / "items.parquet")
     moments = Windows.of(as_of, PROTOCOL).snapshots
     for mart, keys in {
         "user_features": ["user_id"], "item_features": ["item_id"], "user_item_features": ["user_id", "item_id"],
         "user_category_features": ["user_id", "category"],
     }.items():  # fmt: skip
-        known = events.merge(catalogue, on="item_id")
         parts = [_counted(known, keys, moment) for moment in moments]
         pd.concat(parts).to_parquet(folder / f"{mart}.parquet")
     shown = {"place_id": ["p0"], "item_id": ["i000"], "on_display": [1.0]}
@@ -69,7 +66,13 @@ def _naive(moment: datetime) -> datetime:
     return moment.replace(tzinfo=None)
 
 
-def _events(as_of: datetime, users: int, items: int) -> pd.DataFrame:
+def catalogue(items: int) -> pd.DataFrame:
+    """Names and categories."""
+    found = pd.DataFrame({"item_id": [f"i{i:03}" for i in range(items)]})
+    return found.assign(name="Item " + found["item_id"].str[1:], category=[f"c{i % 5}" for i in range(items)])
+
+
+def purchases(as_of: datetime, users: int, items: int) -> pd.DataFrame:
     """Each user visits once or twice a week and buys mostly from five favourites; a user's past never changes."""
     rows = []
     for user in range(users):

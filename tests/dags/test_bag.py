@@ -120,6 +120,14 @@ def test_each_retriever_has_a_task_of_its_own(tasks, domain):
 
 
 @EVERY_DOMAIN
+def test_features_of_another_day_are_made_by_one_writer_before_the_training_starts(tasks, domain):
+    dag = dag_id(domain.name, "train")
+    assert tasks[dag, "features_as_of"]["downstream"] == ["start_training"]
+    pools = {name for (owner, name), task in tasks.items() if owner == dag and task["pool"] == WAREHOUSE_POOL}
+    assert pools == {"features_as_of"}
+
+
+@EVERY_DOMAIN
 def test_the_form_of_a_training_offers_what_a_training_takes(bag, domain):
     params = bag["dags"][dag_id(domain.name, "train")]["params"]
     assert set(params) == set(TrainingParameters.model_fields)
