@@ -59,14 +59,8 @@ def _finish(group: Any, nodes: Mapping[str, Any]) -> None:
 
 
 def task_environment() -> dict[str, str]:
-    """What the project reads from the environment; unit tests are about the SQL and run where that is tested.
-
-    Cosmos runs dbt in a temporary copy of the project and looks for dbt's own files there, so the folders that
-    `dbt_environment` names for them are left out.
-    """
-    elsewhere = ("DBT_TARGET_PATH", "DBT_LOG_PATH")
-    known = {name: value for name, value in dbt_environment().items() if name not in elsewhere}
-    return known | {"DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"}
+    """What the project reads from the environment; unit tests are about the SQL and run where that is tested."""
+    return dbt_environment() | {"DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"}
 
 
 def dbt_manifest(domain: str) -> Path:
