@@ -1,5 +1,8 @@
 """The commands that turn the whole wheel through Airflow, and show what it took."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 from rich.console import Console
 
@@ -27,10 +30,17 @@ def ui(domain: DomainOption = "retail") -> None:
     serve_ui(domain, Console())
 
 
-@bench.command("demo", epilog="Example: `slate bench demo --json`")
-def bench_demo(json: JsonOption = False) -> None:
+@bench.command("demo", epilog="Examples: `slate bench demo --json` · `slate bench demo --write docs/benchmark.md`")
+def bench_demo(
+    write: Annotated[Path | None, typer.Option(help="Also write this Markdown page.")] = None,
+    json: JsonOption = False,
+) -> None:
     """Time and memory of every stage of the demo's turns."""
+    from ml.wheel.benchmark_page import write_benchmark
     from ml.wheel.measure import measured_turns
     from ml.wheel.summary import stages
 
-    output.emit(measured_turns(), json, stages)
+    turns = measured_turns()
+    if write:
+        write_benchmark(turns, write)
+    output.emit(turns, json, stages)
