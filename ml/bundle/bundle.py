@@ -91,6 +91,10 @@ class Bundle:
         slates = self.slates(self.users.encode(np.asarray(user_ids, object)), k)
         return [Slate(str(user_id), tuple(self._row(slates, row))) for row, user_id in enumerate(user_ids)]
 
+    def knows(self, user_id: str) -> bool:
+        """Whether this user had been seen when the bundle was sealed."""
+        return bool(self.users.encode(np.asarray([user_id], object))[0] >= 0)
+
     def similar(self, item_id: str, k: int) -> list[Recommended]:
         """The K items whose vectors are closest to this one's; raises `BadInput` for an unknown item."""
         item = int(self.items.encode([item_id])[0])

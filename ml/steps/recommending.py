@@ -31,6 +31,8 @@ def recommend(domain: str, user_id: str, k: int = 10) -> dict[str, Any]:
     """
     version, bundle = _champion(domain)
     (slate,) = bundle.recommend([user_id], k)
+    if not bundle.knows(user_id):
+        log.warning("user %s is unknown as of %s: what suits anybody", user_id, bundle.manifest["as_of"])
     return {"user_id": user_id, "model_version": version.number, "items": slate.as_dict()["items"]}
 
 

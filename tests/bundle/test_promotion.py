@@ -165,13 +165,15 @@ def test_promotion_and_rollback_are_moves_of_the_alias(home, restored):
     assert registry.version_at("retail", "champion").number == restored
 
 
-def test_recommendations_name_version_items_and_sources(champion):
+def test_recommendations_name_version_items_and_sources(champion, caplog):
     answer = steps.recommend("retail", "u003", 5)
     assert answer["user_id"] == "u003"
     assert answer["model_version"] == champion
     assert len(answer["items"]) == 5
     assert set(answer["items"][0]) == {"item_id", "name", "score", "sources"}
+    assert "unknown" not in caplog.text
     assert steps.recommend("retail", "nobody", 5)["items"]
+    assert "user nobody is unknown" in caplog.text
 
 
 def test_without_item_vectors_similar_items_are_refused_with_the_remedy(champion):
