@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ml.artifacts import manifest
-from ml.data.arrays import Floats, Indices, Ints, Ragged, Strings
+from ml.data.arrays import Floats, Indices, Ints, Ragged, Strings, distinct
 from ml.data.requests import Cases, History, Requests
 from ml.data.windows import Windows, to_micros
 from ml.domains import Domain, Source, get_domain
@@ -159,7 +159,7 @@ def requests_for(log: Log, user: Indices, moment: Ints) -> Requests:
 def user_cases(log: Log, start: int, stop: int) -> Cases:
     """One case a user who took something in [start, stop): the distinct items, from all known before `start`."""
     taken = np.flatnonzero(log.target & (log.at >= start) & (log.at < stop))
-    pairs = np.unique(log.user[taken].astype(np.int64) * log.items + log.item[taken])
+    pairs = distinct(log.user[taken].astype(np.int64) * log.items + log.item[taken])
     user, row = np.unique(pairs // log.items, return_inverse=True)
     requests = requests_for(log, user.astype(np.int32), np.full(len(user), start, np.int64))
     labels = Ragged.from_pairs(row, (pairs % log.items).astype(np.int32), len(user))

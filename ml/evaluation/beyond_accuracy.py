@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.data.arrays import Bools, Indices, Ints, Ragged
+from ml.data.arrays import Bools, Indices, Ints, Ragged, distinct, is_among
 from ml.data.dataset import Log
 from ml.data.requests import Requests
 from ml.evaluation.arrays import Doubles
@@ -48,7 +48,7 @@ class Expectation:
     @classmethod
     def of(cls, log: Log, category: Indices) -> "Expectation":
         """From a log that ends before the instant."""
-        pairs = np.unique(log.user.astype(np.int64) * log.items + log.item)
+        pairs = distinct(log.user.astype(np.int64) * log.items + log.item)
         takers = np.bincount(pairs % log.items, minlength=log.items)
         popular = np.argsort(-takers, kind="stable")[:SLATE].astype(np.int32)
         users = len(np.unique(log.user))
@@ -126,4 +126,4 @@ def _expected(slate: Indices, requests: Requests, known: Expectation) -> Bools:
     rank = np.arange(len(order)) - np.searchsorted(row, row)
     kept = order[rank < SLATE]
     usual = Ragged.from_pairs(row[kept], own[kept].astype(np.int32), len(requests))
-    return member(slate, usual) | np.isin(slate, known.popular)
+    return member(slate, usual) | is_among(slate, known.popular)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ml.data.arrays import Bools, Ints, Ragged
+from ml.data.arrays import Bools, Ints, Ragged, is_among
 from ml.data.dataset import Log, requests_for
 from ml.data.requests import Cases, History
 
@@ -22,7 +22,7 @@ def completion_cases(log: Log, start: int, stop: int, *, seed: int, maximum: int
     begin = np.full(int(log.session.max(initial=-1)) + 1, np.iinfo(np.int64).max)
     np.minimum.at(begin, log.session, log.at)
     line = _lines(log, begin, start, stop)
-    line = line[np.isin(log.session[line], _drawn(log, line, rng, maximum))]
+    line = line[is_among(log.session[line], _drawn(log, line, rng, maximum))]
     baskets, row = np.unique(log.session[line], return_inverse=True)
     hidden = _half(row, rng)
     known, user = line[~hidden], np.zeros(len(baskets), np.int32)

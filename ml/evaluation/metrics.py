@@ -12,7 +12,7 @@ sampled metrics for item recommendation", KDD 2020). With n labels, rel_i = 1 wh
 
 import numpy as np
 
-from ml.data.arrays import Bools, Indices, Ints, Ragged
+from ml.data.arrays import Bools, Indices, Ints, Ragged, is_among
 from ml.evaluation.arrays import Doubles
 from ml.retrieval.contract import Ranking
 
@@ -66,8 +66,7 @@ def member(item: Indices, sets: Ragged) -> Bools:
     width = int(max(item.max(initial=0), sets.values.max(initial=0))) + 1
     keys = keys_of(sets, width)
     wanted = np.arange(len(item), dtype=np.int64)[:, None] * width + item
-    found: Bools = np.isin(wanted, keys) & (item >= 0)
-    return found
+    return is_among(wanted, keys) & (item >= 0)
 
 
 def keys_of(sets: Ragged, width: int) -> Ints:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import numpy as np
 
-from ml.data.arrays import Bools, Ints, Ragged
+from ml.data.arrays import Bools, Ints, Ragged, distinct, is_among
 from ml.data.dataset import Dataset, Log, cases_in
 from ml.data.requests import Cases, Requests
 from ml.data.windows import to_micros
@@ -149,8 +149,7 @@ def in_history(requests: Requests, labels: Ragged) -> Bools:
     """(N,) whether the user had the label before."""
     history = requests.history.items
     width = int(max(history.values.max(initial=0), labels.values.max(initial=0))) + 1
-    found: Bools = np.isin(keys_of(labels, width), keys_of(history, width))
-    return found
+    return is_among(keys_of(labels, width), keys_of(history, width))
 
 
 def first_seen(log: Log) -> Ints:
@@ -163,7 +162,7 @@ def first_seen(log: Log) -> Ints:
 def heavy_users(log: Log, share: float) -> Bools:
     """(users,) whether the user has more sessions than all but this share of the users with any."""
     sessions = int(log.session.max(initial=0)) + 1
-    pairs = np.unique(log.user.astype(np.int64) * sessions + log.session)
+    pairs = distinct(log.user.astype(np.int64) * sessions + log.session)
     counts = np.bincount(pairs // sessions, minlength=log.users)
     seen = counts[counts > 0]
     return counts > (np.quantile(seen, 1 - share) if len(seen) else 0)

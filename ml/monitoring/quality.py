@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml.data.arrays import Strings
+from ml.data.arrays import Strings, distinct, is_among
 from ml.data.dataset import Log
 from ml.evaluation.metrics import member
 from ml.monitoring.answers import Answers
@@ -33,7 +33,7 @@ def quality_page(
     window = Window(ranked_rows(reference, titles), ranked_rows(current, titles))
     if any(frame.empty for frame in (window.reference, window.current)):
         return None
-    taken = np.unique(known.user.astype(np.int64) * known.items + known.item)
+    taken = distinct(known.user.astype(np.int64) * known.items + known.item)
     before = pd.DataFrame({"user_id": taken // known.items, "item_id": titles[taken % known.items]})
     with quietly():
         from evidently import DataDefinition, Recsys
@@ -57,8 +57,8 @@ def ranked_rows(answers: Answers, titles: Strings) -> pd.DataFrame:
     shown = answers.item[case, place]
     hit = member(answers.item, answers.labels)[case, place]
     width = len(titles)
-    labelled = answers.labels.rows * np.int64(width) + answers.labels.values
-    missed = np.setdiff1d(labelled, case * np.int64(width) + shown)
+    labelled = distinct(answers.labels.rows * np.int64(width) + answers.labels.values)
+    missed = labelled[~is_among(labelled, case * np.int64(width) + shown)]
     frame = pd.DataFrame(
         {
             "user_id": np.concatenate([case, missed // width]),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged
+from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, is_among
 from ml.data.requests import Requests
 from ml.features.store import Snapshot
 from ml.ranking.candidates import Candidates
@@ -15,7 +15,7 @@ from ml.ranking.lambdamart import LabelledFrame
 def label_candidates(candidates: Candidates, labels: Ragged) -> Floats:
     """(N,) 1 where the candidate is among its request's labels, else 0."""
     width = max(int(candidates.item.max(initial=0)), int(labels.values.max(initial=0))) + 1
-    taken = np.isin(candidates.rows * width + candidates.item, labels.rows * width + labels.values)
+    taken = is_among(candidates.rows * width + candidates.item, labels.rows * width + labels.values)
     return taken.astype(np.float32)
 
 

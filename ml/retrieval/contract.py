@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
-from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged
+from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, distinct, is_among
 from ml.data.dataset import Dataset
 from ml.data.requests import Requests
 from ml.domains.domain import Frozen
@@ -84,9 +84,9 @@ def top_k(scores: Floats, k: int, *, exclude: Ragged | None = None, only: Ragged
     if not rows or not k:
         return Ranking(np.full((rows, k), -1, np.int32), np.full((rows, k), -np.inf, np.float32))
     if only is not None:
-        key = np.unique(only.rows * items + only.values)
+        key = distinct(only.rows * items + only.values)
         if exclude is not None:
-            key = np.setdiff1d(key, exclude.rows * items + exclude.values)
+            key = key[~is_among(key, exclude.rows * items + exclude.values)]
         _refuse_nan(scores.ravel()[key])
         key = key[scores.ravel()[key] > -np.inf]
     else:

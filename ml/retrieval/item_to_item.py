@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array, vstack
 
-from ml.data.arrays import Floats
+from ml.data.arrays import Floats, distinct
 from ml.data.dataset import Log
 from ml.data.requests import Requests
 from ml.domains.domain import Frozen
@@ -113,7 +113,7 @@ def has_order(log: Log) -> bool:
 
 def session_items(log: Log) -> csr_array:
     """(sessions, items) one where the session holds the item."""
-    pairs = np.unique(log.session.astype(np.int64) * log.items + log.item)
+    pairs = distinct(log.session.astype(np.int64) * log.items + log.item)
     session, item = pairs // max(log.items, 1), (pairs % max(log.items, 1)).astype(np.int32)
     sessions = int(session.max(initial=-1)) + 1
     return summed(session, item, np.ones(len(pairs)), (sessions, log.items))

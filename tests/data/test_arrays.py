@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.data.arrays import Ragged, take_ranges
+from ml.data.arrays import Ragged, distinct, is_among, take_ranges
 
 ROWS = st.lists(st.lists(st.integers(0, 99), max_size=5), min_size=1, max_size=8)
 
@@ -37,3 +37,10 @@ def test_empty_ranges_take_nothing():
     assert offsets.tolist() == [0, 2, 2, 3]
     assert positions.tolist() == [3, 4, 5]
     assert len(Ragged.empty(0)) == 0
+
+
+@given(st.lists(st.integers(-5, 30)), st.lists(st.integers(-5, 30)))
+def test_distinct_and_is_among_agree_with_sets(values, known):
+    given_values, given_known = np.array(values, np.int64), np.array(known, np.int64)
+    assert distinct(given_values).tolist() == sorted(set(values))
+    assert is_among(given_values, given_known).tolist() == [value in set(known) for value in values]

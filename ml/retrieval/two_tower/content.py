@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from ml.data.arrays import Ragged
+from ml.data.arrays import Ragged, distinct
 
 PRICE_BUCKETS = 10
 
@@ -19,7 +19,7 @@ def content_of(catalogue: pd.DataFrame) -> Ragged:
     columns = list(_columns(catalogue.reset_index(drop=True)))
     item = np.concatenate([np.zeros(0, np.int64), *(rows for rows, _ in columns)])
     token, names = pd.factorize(np.concatenate([np.zeros(0, object), *(texts for _, texts in columns)]), sort=True)
-    pairs = np.unique(item * len(names) + token)
+    pairs = distinct(item * len(names) + token)
     item, token = np.divmod(pairs, max(len(names), 1))
     shared = np.bincount(token, minlength=len(names)) > 1
     keep = shared[token]

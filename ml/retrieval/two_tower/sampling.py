@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, take_ranges
+from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, distinct, take_ranges
 from ml.data.dataset import Dataset, Log
 from ml.data.windows import to_micros
 from ml.retrieval.two_tower.inputs import Views, cadence_of
@@ -46,7 +46,7 @@ def _by_cadence(log: Log, starts: Ints) -> TrainingRequests:
     """One request a user and cadence: the distinct items taken in it, from all before it."""
     target = np.flatnonzero(log.target)
     period = np.searchsorted(starts, log.at[target], side="right") - 1
-    pairs = np.unique((period * log.users + log.user[target]) * log.items + log.item[target])
+    pairs = distinct((period * log.users + log.user[target]) * log.items + log.item[target])
     group, row = np.unique(pairs // log.items, return_inverse=True)
     period, user, item = group // log.users, group % log.users, (pairs % log.items).astype(np.int32)
     span = int(log.at.max(initial=0)) + 1  # order by user, then time, makes one sorted key of both

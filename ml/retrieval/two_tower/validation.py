@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.data.arrays import Bools, Floats, Ints
+from ml.data.arrays import Bools, Floats, Ints, is_among
 from ml.data.dataset import Dataset, cases_in
 from ml.data.requests import Cases
 from ml.data.windows import to_micros
@@ -69,9 +69,9 @@ def _recalls(cases: Cases, found: np.ndarray, known: Ints | None) -> Floats:
     """Recall of each request that has anything to find; `known` pairs are not looked for."""
     labels = cases.labels
     wanted = _keys(labels.rows, labels.values)
-    counted: Bools = np.ones(len(wanted), bool) if known is None else ~np.isin(wanted, known)
+    counted: Bools = np.ones(len(wanted), bool) if known is None else ~is_among(wanted, known)
     row = np.repeat(np.arange(len(found)), found.shape[1])
-    hit = np.isin(wanted, _keys(row, found.ravel())) & counted
+    hit = is_among(wanted, _keys(row, found.ravel())) & counted
     total = np.bincount(labels.rows[counted], minlength=len(cases))
     hits = np.bincount(labels.rows[hit], minlength=len(cases))
     return (hits[total > 0] / total[total > 0]).astype(np.float32)
