@@ -1,6 +1,7 @@
 """Array types, and rows of unequal length."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ def distinct(values: Ints) -> Ints:
     return ordered[np.r_[True, ordered[1:] != ordered[:-1]]] if len(ordered) else ordered
 
 
-def is_among(values: Ints, known: Ints) -> Bools:
+def is_among(values: NDArray[np.integer[Any]], known: NDArray[np.integer[Any]]) -> Bools:
     """Whether each value, in the shape of `values`, is one of the known ones: `numpy.isin`, which hashes too."""
     if not len(known):
         return np.zeros(values.shape, bool)

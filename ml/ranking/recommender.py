@@ -16,6 +16,8 @@ from ml.ranking.lambdamart import LambdaMart
 from ml.ranking.training import ordered
 from ml.retrieval import get_retriever
 from ml.retrieval.contract import Ranking, Retriever, State, top_k
+from ml.settings import settings
+from ml.threads import in_threads
 
 CHUNK = 256  # requests scored at once: bounds memory to a few hundred MB at 100,000 items
 
@@ -67,23 +69,25 @@ class Recommender:
         only: Ragged | None = None,
     ) -> Slates:
         """The K best items for each request, never one that is excluded."""
-        parts = []
-        for rows in chunks(len(requests)):
+
+        def answer(rows: Ints) -> Slates:
             chosen = {"exclude": exclude and exclude.take(rows), "only": only and only.take(rows)}
             part = requests.take(rows)
             rankings = {
                 name: top_k(model.score(part), self.quotas[name], **chosen) for name, model in self.retrievers.items()
             }
-            parts.append(self.rank(rankings, part, snapshot, k))
-        return Slates.concatenate(parts)
+            return self.rank(rankings, part, snapshot, k)
+
+        return Slates.concatenate(in_threads(answer, chunks(len(requests)), settings().threads))
 
     def rank_all(self, rankings: Mapping[str, Ranking], requests: Requests, snapshot: Snapshot, k: int) -> Slates:
         """The same as `rank`, a chunk of requests at a time."""
-        parts = []
-        for rows in chunks(len(requests)):
+
+        def answer(rows: Ints) -> Slates:
             taken = {name: Ranking(found.item[rows], found.score[rows]) for name, found in rankings.items()}
-            parts.append(self.rank(taken, requests.take(rows), snapshot, k))
-        return Slates.concatenate(parts)
+            return self.rank(taken, requests.take(rows), snapshot, k)
+
+        return Slates.concatenate(in_threads(answer, chunks(len(requests)), settings().threads))
 
     def rank(self, rankings: Mapping[str, Ranking], requests: Requests, snapshot: Snapshot, k: int) -> Slates:
         """Merge and rank what the retrievers found."""

@@ -4,10 +4,9 @@ Only the item vectors are kept. A request's vector is always solved from its his
 user who came yesterday, or was held out of training, is served like any other.
 """
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import Any, ClassVar, Self
+from functools import cached_property
+from typing import ClassVar, Self
 
 import numpy as np
 from pydantic import Field
@@ -20,6 +19,7 @@ from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.history import decay, history_matrix
 from ml.retrieval.sparse import summed
 from ml.retrieval.stored import Stored
+from ml.threads import one_blas_thread
 
 
 class AlsParameters(Frozen):
@@ -101,19 +101,6 @@ class Als(Stored):
                 left[r] = common + (taken.T * (weight - 1)) @ taken
                 right[r] = weight @ taken
             return np.linalg.solve(left, right[..., None])[..., 0]
-
-
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Many small products are done sooner by one thread: several wait for each other, for seconds on a busy machine."""
-    limit: AbstractContextManager[Any] = _thread_pools().limit(limits=1, user_api="blas")
-    return limit
-
-
-@cache  # finding the pools takes longer than one request
-def _thread_pools() -> Any:
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 def confidences(counts: csr_array, confidence: float) -> csr_array:
