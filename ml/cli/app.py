@@ -229,3 +229,22 @@ def bench_index(domain: DomainOption = "retail", json: JsonOption = False) -> No
     from ml import steps
 
     output.emit(steps.compare_indexes(domain), json, output.records("Indexes"))
+
+
+@bench.command(
+    "baskets",
+    epilog="Example: `slate bench baskets --history history.parquet --next next.parquet --config tafeng --json`",
+)
+def bench_baskets(
+    history: Annotated[Path, typer.Option(help="Parquet file of past baskets.")],
+    following: Annotated[Path, typer.Option("--next", help="Parquet file of each customer's next basket.")],
+    config: Annotated[
+        str, typer.Option(help="A parameter file of `configs/baskets/`, by name or by path.")
+    ] = "default",
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 7,
+    json: JsonOption = False,
+) -> None:
+    """Accuracy, speed and memory of every next-basket model on two files of baskets."""
+    from ml import steps
+
+    output.emit(steps.bench_baskets(history, following, config, seed=seed), json, output.basket_models)

@@ -58,6 +58,21 @@ def leaderboard(document: dict[str, Any]) -> Iterable[Table]:
     yield from render_tables(document)
 
 
+def basket_models(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render one row a next-basket model, a table a part; shares in percent, with 95% intervals where there is one."""
+    rows = document["rows"]
+    for part, title in (("metrics", "all items"), ("repeats", "taken before"), ("discoveries", "never taken before")):
+        names = list(rows[0][part]) if rows else []
+        body = [(row["model"], *(_percent(row[part][name]) for name in names)) for row in rows]
+        yield table(f"Next basket, {title}, in percent", ("model", *names), body)
+    cost = [
+        (row["model"], f"{row['train_seconds']:.1f}", f"{row['predictions_per_second']:,.0f}",
+         f"{row['peak_memory_mb']:,.0f}")
+        for row in rows
+    ]  # fmt: skip
+    yield table("What it costs", ("model", "training s", "predictions/s", "peak MB"), cost)
+
+
 def slate(result: Mapping[str, Any]) -> Iterable[Table]:
     """Render the items of a slate, or items similar to another."""
     subject = result.get("user_id") or result.get("item_id")
@@ -84,3 +99,9 @@ def status(result: Mapping[str, Any]) -> Iterable[Table]:
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 400 else f"{text[:400]}…"
+
+
+def _percent(metric: Mapping[str, float | None]) -> str:
+    mean, low, high = (metric[end] for end in ("mean", "low", "high"))
+    shown = "" if mean is None else f"{100 * mean:.2f}"
+    return shown if low is None or high is None else f"{shown} ({100 * low:.2f}–{100 * high:.2f})"
