@@ -32,13 +32,13 @@ NAME = "recommender"
 class RecommenderParameters(Frozen):
     """How candidates are found and what the ranker learns from."""
 
-    sources: tuple[str, ...] = Field((), description="Models that find candidates; none named: all of them.")
+    sources: tuple[str, ...] = Field((), description="Models whose candidates and scores it has; none: all.")
     quota: int = Field(100, ge=1, description="Best items of each model that become candidates.")
     candidates: int = Field(200, ge=1, description="Most candidates of a customer.")
     negatives: int = Field(60, ge=1, description="Candidates not taken that a customer's basket is learned against.")
     stopping: float = Field(0.2, gt=0, lt=1, description="Share of the customers, at random, that stop the trees.")
     ranker: LambdaMartParameters = LambdaMartParameters(
-        rounds=600, patience=40, learning_rate=0.05, maximum_depth=6, minimum_child_weight=10, column_sample=0.5
+        rounds=400, patience=30, learning_rate=0.08, maximum_depth=6, minimum_child_weight=10, column_sample=0.5
     )
 
 
@@ -51,11 +51,11 @@ class Found:
     parameters: RecommenderParameters
 
     def described(self, requests: Requests) -> tuple[Candidates, Frame]:
-        """What the sources find, merged, and a row of features for each candidate."""
+        """What the models find, merged, and a row of features for each candidate."""
         said = {name: model.score(requests) for name, model in self.models.items()}
-        names, quota = self.parameters.sources or tuple(said), self.parameters.quota
-        rankings = {name: top_k(said[name], quota) for name in names}
-        candidates = merge(rankings, dict.fromkeys(names, quota), self.parameters.candidates)
+        quota = self.parameters.quota
+        rankings = {name: top_k(scores, quota) for name, scores in said.items()}
+        candidates = merge(rankings, dict.fromkeys(said, quota), self.parameters.candidates)
         return candidates, build_frame(requests, candidates, said, self.facts)
 
     def labelled(self, past: Baskets, users: Ints, taken: Ragged, random: np.random.Generator) -> LabelledFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -65,15 +66,15 @@ def bench_baskets(history: Path, following: Path, config: str = "default", *, se
 
 
 def _answers(configuration: BasketsConfiguration, data: BasketData, seed: int) -> Iterator[Answered]:
-    models, total = {}, Cost()
+    models, trained = {}, {}
     for name, choice in progress(configuration.models.items(), "basket models", len(configuration.models)):
-        models[name], train = _fitted(choice, data.history, seed)
-        total = total.plus(train)
-        yield _asked(name, models[name], data, train)
+        models[name], trained[name] = _fitted(choice, data.history, seed)
+        yield _asked(name, models[name], data, trained[name])
     if configuration.recommender is not None:
-        found = Found(models, ItemFacts.of(data.history), configuration.recommender)
+        sources = {name: models[name] for name in configuration.recommender.sources or models}
+        found = Found(sources, ItemFacts.of(data.history), configuration.recommender)
         recommender, train = _recommender(configuration, found, data.history, seed)
-        yield _asked(NAME, recommender, data, total.plus(train))
+        yield _asked(NAME, recommender, data, reduce(Cost.plus, (trained[name] for name in sources), train))
 
 
 def _fitted(choice: ModelChoice, baskets: Baskets, seed: int) -> tuple[Retriever, Cost]:
@@ -88,8 +89,8 @@ def _recommender(
     """The ranker, learned from each customer's latest basket, over the models of all; and what that took."""
     past, latest = history.split_last()
     earlier, total = {}, Cost()
-    for name, choice in configuration.models.items():
-        earlier[name], cost = _fitted(choice, past, seed)
+    for name in found.models:
+        earlier[name], cost = _fitted(configuration.models[name], past, seed)
         total = total.plus(cost)
     with measured() as cost:
         before = Found(earlier, ItemFacts.of(past), found.parameters)
