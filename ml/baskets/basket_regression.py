@@ -54,7 +54,8 @@ class BasketRegression(Stored):
         """Solve for all baskets before t1 that have one before them."""
         log = data.dataset.log
         count = np.bincount(log.item, minlength=log.items)
-        inputs = np.sort(np.argsort(-count, kind="stable")[: min(parameters.inputs, np.count_nonzero(count))])
+        known = int(np.count_nonzero(count))
+        inputs = np.sort(np.argsort(-count, kind="stable")[: min(parameters.inputs, known)])
         begin = first_lines(log)
         before = requests_for(log, log.user[begin], log.at[begin])
         history = _inputs(before, inputs, parameters, log.items)

@@ -14,7 +14,8 @@ from ml.errors import BadInput
 from ml.retrieval import get_retriever
 from ml.retrieval.contract import Retriever
 
-OWN: dict[str, type[Retriever]] = {model.name: model for model in (BasketRegression, PersonalBlend)}
+# Retrievers, each with parameters of its own: no one type says so.
+OWN: dict[str, Any] = {model.name: model for model in (BasketRegression, PersonalBlend)}
 SHARED = ("als", "item_to_item", "personal_frequency", "popularity", "tifu_knn")  # the shop's retrievers that fit
 MODELS = tuple(sorted((*OWN, *SHARED)))
 
@@ -35,7 +36,8 @@ class ModelChoice(Frozen):
     @property
     def kind(self) -> type[Retriever]:
         """The class of the model."""
-        return OWN.get(self.model) or get_retriever(self.model)
+        kind: type[Retriever] = OWN.get(self.model) or get_retriever(self.model)
+        return kind
 
     def typed(self) -> Frozen:
         """The parameters as the model's own value."""

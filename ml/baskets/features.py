@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ml.baskets.baskets import Baskets
-from ml.data.arrays import Floats, Ints, Reals
+from ml.data.arrays import Floats, Indices, Ints, Reals
 from ml.data.requests import History, Requests
 from ml.ranking.candidates import Candidates
 from ml.ranking.frame import Frame
@@ -121,7 +121,7 @@ def _customer(history: History, facts: ItemFacts) -> Floats:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _pair(history: History, rows: Ints, item: Ints, items: int) -> tuple[tuple[str, ...], Floats]:
+def _pair(history: History, rows: Ints, item: Indices, items: int) -> tuple[tuple[str, ...], Floats]:
     """(N, 6 + H) how often, how long ago and how regularly the customer took the candidate; NaN: never."""
     back = sessions_since(history) + 1
     key, at = np.unique(history.rows * items + history.item, return_inverse=True)

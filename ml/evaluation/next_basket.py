@@ -54,13 +54,17 @@ def basket_metrics(item: Indices, baskets: Ragged) -> Doubles:
     """(C, M) every metric of each ranking (C, K), columns as in `NAMES`; NaN where the basket is empty."""
     hit = np.zeros((len(item), DEPTH))
     hit[:, : item.shape[1]] = hits(item, baskets)[:, :DEPTH]
-    discount = 1 / np.log2(np.arange(2, DEPTH + 2))
+    discount = 1 / np.log2(np.arange(2, DEPTH + 2, dtype=np.float64))
     found, gain, ideal = np.cumsum(hit, axis=1), np.cumsum(hit * discount, axis=1), np.cumsum(discount)
     count = np.where(baskets.lengths > 0, baskets.lengths, 1)
     columns: list[Doubles] = []
     for k in CUTOFFS:
         at = k - 1
-        columns += [found[:, at] / count, gain[:, at] / ideal[np.minimum(count, k) - 1], (found[:, at] > 0) * 1.0]
+        columns += [
+            found[:, at] / count,
+            gain[:, at] / ideal[np.minimum(count, k) - 1],
+            (found[:, at] > 0).astype(np.float64),
+        ]
     return np.where(baskets.lengths[:, None] > 0, np.stack(columns, axis=1), np.nan)
 
 
