@@ -35,10 +35,10 @@ class RecommenderParameters(Frozen):
     sources: tuple[str, ...] = Field((), description="Models whose candidates and scores it has; none: all.")
     quota: int = Field(100, ge=1, description="Best items of each model that become candidates.")
     candidates: int = Field(200, ge=1, description="Most candidates of a customer.")
-    negatives: int = Field(60, ge=1, description="Candidates not taken that a customer's basket is learned against.")
+    negatives: int = Field(50, ge=1, description="Candidates not taken that a customer's basket is learned against.")
     stopping: float = Field(0.2, gt=0, lt=1, description="Share of the customers, at random, that stop the trees.")
     ranker: LambdaMartParameters = LambdaMartParameters(
-        rounds=400, patience=30, learning_rate=0.08, maximum_depth=6, minimum_child_weight=10, column_sample=0.5
+        rounds=300, patience=30, learning_rate=0.08, maximum_depth=6, minimum_child_weight=10, column_sample=0.5
     )
 
 
