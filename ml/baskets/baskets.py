@@ -93,7 +93,7 @@ class Baskets:
         return requests_for(self.log, users.astype(np.int32), np.full(len(users), NOW))
 
     def training(self, *, seed: int, threads: int) -> TrainingData:
-        """What a retriever learns from; there is no validation beside it."""
+        """What a retriever learns from: the log alone, without times, places, catalogue or validation."""
         domain, nothing = get_domain("retail"), Vocabulary(np.zeros(0, object))
         windows = Windows.of(PRESENT, domain.protocol)
         dataset = Dataset(
