@@ -16,7 +16,8 @@ from ml.baskets.recommender import NAME, BasketRecommender, Found, chunks, fit_r
 from ml.data.arrays import Floats
 from ml.data.requests import Requests
 from ml.evaluation.arrays import Doubles
-from ml.evaluation.next_basket import basket_intervals, ranked, split_metrics
+from ml.evaluation.next_basket import NAMES, basket_intervals, ranked, split_metrics
+from ml.evaluation.significance import means
 from ml.logs import get_logger, progress
 from ml.retrieval.contract import Retriever
 from ml.settings import settings
@@ -108,8 +109,10 @@ def _asked(name: str, model: Scores, data: BasketData, train: Cost) -> Answered:
             item = ranked(scores, taken)
         predict = predict.plus(cost)
         values.append(split_metrics(item, scores, taken, requests.history.items))
-    log.info("%s: fitted in %.1f s, %.0f predictions a second", name, train.seconds, len(data.users) / predict.seconds)
-    return Answered(name, np.concatenate(values), train, predict)
+    answered = Answered(name, np.concatenate(values), train, predict)
+    recall, ndcg = (means(answered.values)[NAMES.index(metric)] for metric in ("recall@10", "ndcg@10"))
+    log.info("%s: recall@10 %.4f, nDCG@10 %.4f, fitted in %.1f s", name, recall, ndcg, train.seconds)
+    return answered
 
 
 def _row(answered: Answered, seed: int) -> dict[str, Any]:
