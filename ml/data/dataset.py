@@ -144,7 +144,7 @@ def requests_for(log: Log, user: Indices, moment: Ints) -> Requests:
     """
     known = np.maximum(user, 0)
     starts = log.offsets[known]
-    stops = _first_at(log.at, starts, log.offsets[np.minimum(known + 1, log.users)], np.asarray(moment))
+    stops = first_at(log.at, starts, log.offsets[np.minimum(known + 1, log.users)], np.asarray(moment))
     stops = np.where(user < 0, starts, stops)
     place = np.where(stops > starts, log.place[np.maximum(stops - 1, 0)] if len(log) else -1, -1).astype(np.int32)
     return Requests(
@@ -153,7 +153,7 @@ def requests_for(log: Log, user: Indices, moment: Ints) -> Requests:
     )  # fmt: skip
 
 
-def _first_at(at: Ints, starts: Ints, stops: Ints, moment: Ints) -> Ints:
+def first_at(at: Ints, starts: Ints, stops: Ints, moment: Ints) -> Ints:
     """(R,) the first position in each range [starts, stops) of ascending times that is not before its moment.
 
     All ranges are bisected together: a single sorted key of user and time would outgrow 64 bits at some thousand users.
