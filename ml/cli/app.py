@@ -95,14 +95,38 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
     embedding_size: Annotated[int | None, typer.Option(help="Dimensions of learned vectors.")] = None,
     loss: Annotated[str | None, typer.Option(help="Loss of the two-tower model.")] = None,
+    search_trials: Annotated[int, typer.Option(help="Trials of a search of each model's parameters before.")] = 0,
     json: JsonOption = False,
 ) -> None:
     """Train one model or all of them; what has not changed is reused."""
     from ml import steps
 
     chosen = {"models": models, "as_of": as_of, "seed": seed, "epochs": epochs, "embedding_size": embedding_size}
-    result = steps.train(domain, model.replace("-", "_"), chosen | {"loss": loss})
+    result = steps.train(domain, model.replace("-", "_"), chosen | {"loss": loss, "search_trials": search_trials})
     output.emit(result, json, output.fields("Trained"))
+
+
+@app.command(epilog="Examples: `slate search als --trials 20` · `slate search ranker --trials 30 --keep`")
+def search(
+    model: Annotated[str, typer.Argument(help="A retriever such as `two-tower`, or `ranker`.")],
+    domain: DomainOption = "retail",
+    trials: Annotated[int, typer.Option(help="Finished trials wanted in all, the default's among them.")] = 20,
+    objective: Annotated[
+        str | None, typer.Option(help="Validation metric of a retriever's trial; default: validation_all_recall@100.")
+    ] = None,
+    as_of: AsOfOption = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 7,
+    keep: Annotated[
+        bool, typer.Option(help="Write what was found to `configs/training/<source>.yaml`, for every training to come.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Search a model's parameters on validation; goes on where an earlier search stopped or was killed."""
+    from ml import steps
+
+    name, wanted = model.replace("-", "_"), {"objective": objective} if objective else {}
+    result = steps.search(domain, name, trials, {"as_of": as_of, "seed": seed}, keep=keep, **wanted)
+    output.emit(result, json, output.fields("Searched"))
 
 
 @app.command(epilog="Example: `slate evaluate --json`")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
@@ -11,6 +11,7 @@ from ml.artifacts import read_json, write_json
 from ml.data.arrays import Floats, Ints
 from ml.domains.domain import Frozen
 from ml.ranking.frame import Frame
+from ml.searched import Searched
 
 if TYPE_CHECKING:
     import xgboost
@@ -21,13 +22,21 @@ class LambdaMartParameters(Frozen):
 
     rounds: int = Field(300, ge=1, description="Most trees; stopping on validation usually ends earlier.")
     patience: int = Field(20, ge=1, description="Rounds without a better validation nDCG@10 before it stops.")
-    learning_rate: float = Field(0.12, gt=0, le=1)
-    maximum_depth: int = Field(7, ge=1, le=16)
-    minimum_child_weight: float = Field(5.0, ge=0, description="Least sum of hessians in a leaf.")
-    subsample: float = Field(0.8, gt=0, le=1, description="Share of rows a tree sees.")
-    column_sample: float = Field(0.6, gt=0, le=1, description="Share of features a tree sees.")
-    regularisation: float = Field(2.0, ge=0, description="L2 penalty on leaf values.")
-    pairs: int = Field(16, ge=1, description="Top positions from which each pair has one member.")
+    learning_rate: Annotated[float, Searched(0.03, 0.3, log=True)] = Field(0.12, gt=0, le=1)
+    maximum_depth: Annotated[int, Searched(4, 10)] = Field(7, ge=1, le=16)
+    minimum_child_weight: Annotated[float, Searched(1, 100, log=True)] = Field(
+        5.0, ge=0, description="Least sum of hessians in a leaf."
+    )
+    subsample: Annotated[float, Searched(0.5, 1)] = Field(0.8, gt=0, le=1, description="Share of rows a tree sees.")
+    column_sample: Annotated[float, Searched(0.3, 1)] = Field(
+        0.6, gt=0, le=1, description="Share of features a tree sees."
+    )
+    regularisation: Annotated[float, Searched(0.1, 30, log=True)] = Field(
+        2.0, ge=0, description="L2 penalty on leaf values."
+    )
+    pairs: Annotated[int, Searched(8, 64, log=True)] = Field(
+        16, ge=1, description="Top positions from which each pair has one member."
+    )
 
 
 @dataclass(frozen=True)

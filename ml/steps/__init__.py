@@ -16,6 +16,8 @@ _HOME = {
     "validate_marts": "validating",
     "publish_features": "features",
     "features_as_of": "training_features",
+    "search": "searching",
+    "search_all": "searching",
     "start_training": "training",
     "last_training": "training",
     "trained_retrievers": "training",

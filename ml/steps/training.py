@@ -19,11 +19,12 @@ from ml.ranking.lambdamart import LambdaMart, LambdaMartParameters
 from ml.ranking.recommender import Recommender
 from ml.retrieval import Ranking, Retriever, get_retriever
 from ml.settings import settings
-from ml.steps.parameters import TrainingParameters, parse_parameters
+from ml.steps.parameters import RANKER, TrainingParameters, parse_parameters
 from ml.steps.ranker_rows import ranker_rows
 from ml.steps.record import recorded
 from ml.steps.training_features import current_features, features_as_of, find_features, refuse_too_little
 from ml.steps.training_log import log_ranker, log_retriever
+from ml.steps.tuned import tuned_parameters
 from ml.steps.workbench import Workbench, open_workbench, ranker_inputs, retriever_inputs
 
 DEPTH = 100  # the deepest cut that is measured
@@ -32,12 +33,15 @@ Training = dict[str, Any]
 
 
 @recorded("start_training")
-def start_training(domain: str, parameters: Mapping[str, Any] | None = None) -> Training:
+def start_training(
+    domain: str, parameters: Mapping[str, Any] | None = None, found: Mapping[str, Mapping[str, Any]] | None = None
+) -> Training:
     """Describe a training run and open its MLflow run.
 
     Args:
         domain: A declared domain whose features, as of the wanted date, are published (`features_as_of` does it).
         parameters: See `TrainingParameters`.
+        found: What a search found, by model (`search_all`).
 
     Returns:
         The training: what to learn from, which models, with which parameters.
@@ -49,8 +53,8 @@ def start_training(domain: str, parameters: Mapping[str, Any] | None = None) -> 
     from ml.tracking import runs
 
     chosen = parse_parameters(parameters or {})
-    features = _features(domain, chosen.as_of)
-    training = _described(domain, chosen, features)
+    training = describe_training(domain, chosen, found)
+    features = Path(training["features"])
     training["parent_run"] = runs.open_training(
         domain, training["key"], {"chosen": chosen.model_dump(mode="json", exclude_none=True)},
         {"domain": domain, "as_of": manifest(features)["as_of"], "features": manifest(features)["key"]}, data=features,
@@ -88,11 +92,14 @@ def train_ranker(training: Training) -> dict[str, Any]:
 def train(domain: str, model: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Start a training and run one of its parts by hand: a retriever, the `ranker`, or `all`.
 
-    Features as of a date that has none are made first, as in Airflow by a task of its own.
+    Features as of a date that has none are made first, and parameters are searched where `search_trials` says so, as
+    in Airflow by tasks of their own.
     """
+    from ml.steps.searching import search_all  # which describes trainings as this file does
+
     if (as_of := parse_parameters(parameters).as_of) is not None:
         features_as_of(domain, as_of)
-    training = start_training(domain, parameters)
+    training = start_training(domain, parameters, search_all(domain, parameters))
     names = {"all": trained_retrievers(training), "ranker": ()}.get(model, (model,))
     if unknown := set(names) - set(trained_retrievers(training)):
         raise BadInput(
@@ -192,7 +199,15 @@ def _features(domain: str, as_of: str | None) -> Path:
     return found
 
 
-def _described(domain: str, chosen: TrainingParameters, features: Path) -> Training:
+def describe_training(
+    domain: str, chosen: TrainingParameters, found: Mapping[str, Mapping[str, Any]] | None = None
+) -> Training:
+    """What a training learns from, which models, with which parameters; no run is opened.
+
+    A parameter is what a person chose, else what the search found, else what the source's parameter file says, else
+    the model's default.
+    """
+    features = _features(domain, chosen.as_of)
     dataset = load_dataset(features)
     declared, windows = dataset.domain, dataset.windows
     if chosen.as_of is not None:
@@ -200,12 +215,13 @@ def _described(domain: str, chosen: TrainingParameters, features: Path) -> Train
         refuse_too_little(domain, declared.protocol, windows.as_of, first)
     models = chosen.retrievers(declared)
     fitted = dict.fromkeys([*models, *declared.baselines])
+    tuned = tuned_parameters(dataset.source.name) | dict(found or {})
     training = {
         "domain": domain, "features": str(features), "seed": chosen.seed, "models": list(models),
         "baselines": list(declared.baselines), "quotas": {name: declared.quotas[name] for name in models},
         "maximum_candidates": declared.maximum_candidates,
-        "retriever_parameters": {name: chosen.of_retriever(name).model_dump(mode="json") for name in fitted},
-        "ranker_parameters": LambdaMartParameters().model_dump(mode="json"),
+        "retriever_parameters": {name: chosen.of_retriever(name, tuned.get(name)).model_dump(mode="json") for name in fitted},
+        "ranker_parameters": LambdaMartParameters.model_validate(tuned.get(RANKER, {})).model_dump(mode="json"),
     }  # fmt: skip
     return training | {"key": digest(ranker_inputs(training))}
 
