@@ -238,13 +238,20 @@ def ui(domain: DomainOption = "retail") -> None:
     serve_ui(domain, console)
 
 
-@bench.command("demo", epilog="Example: `slate bench demo --json`")
-def bench_demo(json: JsonOption = False) -> None:
+@bench.command("demo", epilog="Examples: `slate bench demo --json` · `slate bench demo --write docs/benchmark.md`")
+def bench_demo(
+    write: Annotated[Path | None, typer.Option(help="Also write this Markdown page.")] = None,
+    json: JsonOption = False,
+) -> None:
     """Time and memory of each stage of the demo's turns."""
+    from ml.wheel.benchmark_page import write_benchmark
     from ml.wheel.measure import measured_turns
     from ml.wheel.summary import stages
 
-    output.emit(measured_turns(), json, stages)
+    turns = measured_turns()
+    if write:
+        write_benchmark(turns, write)
+    output.emit(turns, json, stages)
 
 
 @bench.command("index", epilog="Example: `slate bench index --json`")
