@@ -52,7 +52,7 @@ def train_retriever(training: dict[str, Any], name: str) -> dict[str, Any]:
 
 @task(trigger_rule=TriggerRule.NONE_FAILED)
 def train_ranker(training: dict[str, Any]) -> dict[str, Any]:
-    """Fit LambdaMART on the merged candidates of the trained retrievers."""
+    """Fit the rankers on the merged candidates of the trained retrievers; keep the better one on validation."""
     return steps.train_ranker(training)
 
 

@@ -96,13 +96,16 @@ def train(
     embedding_size: Annotated[int | None, typer.Option(help="Dimensions of learned vectors.")] = None,
     loss: Annotated[str | None, typer.Option(help="Loss of the two-tower model.")] = None,
     search_trials: Annotated[int, typer.Option(help="Trials of a search of each model's parameters before.")] = 0,
+    ranker: Annotated[str, typer.Option(help="lambdamart, dcn, or best: both, and the better one is kept.")] = "best",
     json: JsonOption = False,
 ) -> None:
     """Train one model or all of them; what has not changed is reused."""
     from ml import steps
 
     chosen = {"models": models, "as_of": as_of, "seed": seed, "epochs": epochs, "embedding_size": embedding_size}
-    result = steps.train(domain, model.replace("-", "_"), chosen | {"loss": loss, "search_trials": search_trials})
+    result = steps.train(
+        domain, model.replace("-", "_"), chosen | {"loss": loss, "search_trials": search_trials, "ranker": ranker}
+    )
     output.emit(result, json, output.fields("Trained"))
 
 

@@ -136,7 +136,11 @@ def _ranker_objective(training: Training) -> Callable[[dict[str, Any]], float]:
 
 def _shared(training: Training, model: str) -> dict[str, Any]:
     """The parameters that all trials of a model share: those that are not searched."""
-    given = training["ranker_parameters"] if model == RANKER else training["retriever_parameters"][model]
+    given = (
+        training["ranker_parameters"].get(LambdaMart.name, {})
+        if model == RANKER
+        else training["retriever_parameters"][model]
+    )
     searched = searched_parameters(kind_of(model))
     return {name: value for name, value in given.items() if name not in searched}
 
