@@ -257,6 +257,17 @@ def bench_demo(
     output.emit(turns, json, stages)
 
 
+@bench.command("position-bias", epilog="Example: `slate bench position-bias --json`")
+def bench_position_bias(
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the requests, the clicks and the rankers.")] = 7,
+    json: JsonOption = False,
+) -> None:
+    """Whether corrections of position bias work, on clicks whose examination curve is known."""
+    from ml.evaluation.position_bias import check
+
+    output.emit(check(seed), json, output.position_bias)
+
+
 @bench.command("index", epilog="Example: `slate bench index --json`")
 def bench_index(domain: DomainOption = "retail", json: JsonOption = False) -> None:
     """Recall and speed of each nearest-neighbour index on the champion's own vectors."""

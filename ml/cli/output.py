@@ -96,6 +96,27 @@ def status(result: Mapping[str, Any]) -> Iterable[Table]:
     yield table("Last runs", ("step", "state", "started", "seconds", "message"), runs)
 
 
+def position_bias(document: Mapping[str, Any]) -> Iterable[Table | str]:
+    """Render the examination curve, what each training reached, and what the figures are."""
+    curve, trained = document["examination"], document["trainings"]
+    figures = ("true", "estimated", "lowest", "highest", "share_of_clicks")
+    rows = [[row["position"], *(f"{row[name]:.3f}" for name in figures)] for row in curve["positions"]]
+    yield table("Examination, relative to the first position", ("position", *figures), rows)
+    yield f"Farthest from the truth, over {curve['logs']} logs: {curve['largest_error']:.1%}. {curve['what']}\n"
+    measured = ("ndcg@10", "gain", "gap_closed")
+    rows = [
+        [row["ranker"], row["learns_from"], *(_interval(row[name]) for name in measured)] for row in trained["rows"]
+    ]
+    yield table("Rankers, judged by true relevance", ("ranker", "learns from", *measured), rows)
+    yield f"{trained['what']} CPU seconds of all: {document['cpu_seconds']:.0f}."
+
+
+def _interval(measured: Mapping[str, float | None] | None) -> str | None:
+    if measured is None or None in measured.values():
+        return None
+    return f"{measured['mean']:.4f} [{measured['low']:.4f}, {measured['high']:.4f}]"
+
+
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 400 else f"{text[:400]}…"
