@@ -19,8 +19,9 @@ from ml.domains.domain import Frozen
 from ml.errors import BadInput
 from ml.logs import get_logger, progress
 from ml.ranking.candidates import Candidates, merge
+from ml.ranking.contract import LabelledFrame
 from ml.ranking.frame import Frame
-from ml.ranking.lambdamart import LabelledFrame, LambdaMart, LambdaMartParameters
+from ml.ranking.lambdamart import LambdaMart, LambdaMartParameters
 from ml.ranking.training import concatenate, label_candidates, sample_rows
 from ml.retrieval.contract import Retriever, top_k
 

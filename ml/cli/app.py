@@ -96,7 +96,9 @@ def train(
     embedding_size: Annotated[int | None, typer.Option(help="Dimensions of learned vectors.")] = None,
     loss: Annotated[str | None, typer.Option(help="Loss of the two-tower model.")] = None,
     search_trials: Annotated[int, typer.Option(help="Trials of a search of each model's parameters before.")] = 0,
-    ranker: Annotated[str, typer.Option(help="lambdamart, dcn, or best: both, and the better one is kept.")] = "best",
+    ranker: Annotated[
+        str, typer.Option(help="lambdamart, dcn, or best: both, and the better one is kept.")
+    ] = "lambdamart",
     json: JsonOption = False,
 ) -> None:
     """Train one model or all of them; what has not changed is reused."""

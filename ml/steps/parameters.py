@@ -26,7 +26,7 @@ class TrainingParameters(Frozen):
         0, ge=0, le=500, description="Trials of a search of each model's parameters on validation; 0: no search."
     )
     ranker: Literal["best", "lambdamart", "dcn"] = Field(
-        "best", description="Ranker to train; best: all of them, and the better one on validation is kept."
+        "lambdamart", description="Ranker to train; best: all of them, and the better one on validation is kept."
     )
 
     def retrievers(self, domain: Domain) -> tuple[str, ...]:

@@ -21,10 +21,10 @@ def test_a_chosen_value_reaches_the_models_that_have_it():
 
 
 def test_the_neural_ranker_learns_as_the_neural_models_do_and_the_trees_as_ever():
-    chosen = parse_parameters({"learning_rate": 0.5, "epochs": 3}).of_rankers()
+    chosen = parse_parameters({"ranker": "best", "learning_rate": 0.5, "epochs": 3}).of_rankers()
     assert (chosen["dcn"].epochs, chosen["dcn"].learning_rate) == (3, 0.5)
     assert chosen["lambdamart"] == type(chosen["lambdamart"])()
-    assert list(parse_parameters({"ranker": "lambdamart"}).of_rankers()) == ["lambdamart"]
+    assert list(parse_parameters({}).of_rankers()) == ["lambdamart"]
 
 
 @pytest.mark.parametrize(
