@@ -1,11 +1,13 @@
 """What every registered retriever keeps to, whatever it learns."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import planted_shop as shop
 import pytest
 
+from ml.data.dataset import Vocabulary
 from ml.data.requests import Requests
 from ml.errors import BadInput
 from ml.retrieval import RETRIEVERS, Retriever, get_retriever, top_k
@@ -72,6 +74,14 @@ def test_refreshing_depends_on_the_state_alone(name, models):
     once = models[name].refresh(now)
     for again in (once.refresh(now), models[name].refresh(before).refresh(now)):
         np.testing.assert_array_equal(again.score(REQUESTS), once.score(REQUESTS))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_place_that_opened_since_the_training_is_served(name, models):
+    places = Vocabulary(np.array([*DATASET.places.ids, "west"], object))
+    opened = replace(REQUESTS, place=np.full(len(REQUESTS), len(DATASET.places), np.int32))
+    model = models[name].refresh(shop.state(replace(DATASET, places=places)))
+    check_shape(model.score(opened), opened, len(DATASET.items))
 
 
 @pytest.mark.parametrize("name", NAMES)

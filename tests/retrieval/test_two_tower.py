@@ -136,6 +136,11 @@ def test_nobody_known_gets_an_answer_of_the_right_shape(model):
     assert model.score(REQUESTS.take(np.arange(0))).shape == (0, shop.ITEMS)
 
 
+def test_a_place_that_opened_since_the_training_counts_as_an_unknown_one(model):
+    opened, unknown = (replace(REQUESTS, place=np.full(len(REQUESTS), place, np.int32)) for place in (99, -1))
+    np.testing.assert_array_equal(model.score(opened), model.score(unknown))
+
+
 def test_a_session_without_history_is_read(model):
     """An anonymous basket of theme 2 finds the rest of theme 2."""
     session = Ragged(np.array([0, 3]), np.array([12, 13, 14], np.int32))

@@ -137,9 +137,9 @@ class RequestTower(nn.Module):
     def forward(self, embedded: Tensor, requests: RequestBatch) -> Tensor:
         """(B, D) unit vectors, from items as `embed` gives them."""
         pooled = self.pool(embedded[requests.position], requests)  # (B, K * D)
-        return functional.normalize(
-            self.mix(torch.cat([pooled, requests.features, self.place(requests.place)], dim=1)), dim=1
-        )
+        # A place that opened since the training says as little as an unknown one.
+        place = requests.place.where(requests.place < self.place.num_embeddings, 0)
+        return functional.normalize(self.mix(torch.cat([pooled, requests.features, self.place(place)], dim=1)), dim=1)
 
 
 class TwoTowerNetwork(nn.Module):
