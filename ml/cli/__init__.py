@@ -4,7 +4,6 @@ import atexit
 import sys
 from typing import NoReturn
 
-from ml.cli import wheel  # noqa: F401  (adds its commands to the app)
 from ml.cli.app import app
 from ml.errors import SlateError
 from ml.logs import console, set_up_logging, silence_exit

@@ -214,13 +214,20 @@ def ui(domain: DomainOption = "retail") -> None:
     serve_ui(domain, console)
 
 
-@bench.command("demo", epilog="Example: `slate bench demo --json`")
-def bench_demo(json: JsonOption = False) -> None:
+@bench.command("demo", epilog="Examples: `slate bench demo --json` · `slate bench demo --write docs/benchmark.md`")
+def bench_demo(
+    write: Annotated[Path | None, typer.Option(help="Also write this Markdown page.")] = None,
+    json: JsonOption = False,
+) -> None:
     """Time and memory of each stage of the demo's turns."""
+    from ml.wheel.benchmark_page import write_benchmark
     from ml.wheel.measure import measured_turns
     from ml.wheel.summary import stages
 
-    output.emit(measured_turns(), json, stages)
+    turns = measured_turns()
+    if write:
+        write_benchmark(turns, write)
+    output.emit(turns, json, stages)
 
 
 @bench.command("index", epilog="Example: `slate bench index --json`")
@@ -229,3 +236,20 @@ def bench_index(domain: DomainOption = "retail", json: JsonOption = False) -> No
     from ml import steps
 
     output.emit(steps.compare_indexes(domain), json, output.records("Indexes"))
+
+
+@bench.command(
+    "sessions",
+    epilog="Example: `slate bench sessions --train train.parquet --test test.parquet --config diginetica --json`",
+)
+def bench_sessions(
+    train: Annotated[Path, typer.Option(help="Parquet file of past sessions.")],
+    test: Annotated[Path, typer.Option(help="Parquet file of later sessions, or of cases with their prefix.")],
+    config: Annotated[str, typer.Option(help="A parameter file of `configs/`, by name or by path.")] = "default",
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 7,
+    json: JsonOption = False,
+) -> None:
+    """Accuracy, speed and memory of every session model on two files of sessions."""
+    from ml import steps
+
+    output.emit(steps.bench_sessions(train, test, config, seed=seed), json, output.session_models)

@@ -58,6 +58,19 @@ def leaderboard(document: dict[str, Any]) -> Iterable[Table]:
     yield from render_tables(document)
 
 
+def session_models(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render one row a session model; shares in percent, with 95% intervals where there is one."""
+    rows = document["rows"]
+    metrics = list(rows[0]["metrics"]) if rows else []
+    columns = ("model", *metrics, "training s", "predictions/s", "peak MB")
+    body = [
+        (row["model"], *(_percent(row["metrics"][name]) for name in metrics), f"{row['train_seconds']:.1f}",
+         f"{row['predictions_per_second']:,.0f}", f"{row['peak_memory_mb']:,.0f}")
+        for row in rows
+    ]  # fmt: skip
+    yield table("Session models, in percent", columns, body)
+
+
 def slate(result: Mapping[str, Any]) -> Iterable[Table]:
     """Render the items of a slate, or items similar to another."""
     subject = result.get("user_id") or result.get("item_id")
@@ -84,3 +97,9 @@ def status(result: Mapping[str, Any]) -> Iterable[Table]:
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 400 else f"{text[:400]}…"
+
+
+def _percent(metric: Mapping[str, float | None]) -> str:
+    mean, low, high = (metric[end] for end in ("mean", "low", "high"))
+    shown = "" if mean is None else f"{100 * mean:.2f}"
+    return shown if low is None or high is None else f"{shown} ({100 * low:.2f}–{100 * high:.2f})"

@@ -31,6 +31,7 @@ _HOME = {
     "recommend": "recommending",
     "similar": "recommending",
     "compare_indexes": "recommending",
+    "bench_sessions": "session_benchmark",
     "report": "reporting",
     "status": "standing",
     "leaderboard": "evaluating",
