@@ -9,12 +9,15 @@ from pydantic import Field, ValidationError, model_validator
 from ml.domains.domain import Frozen
 from ml.errors import BadInput
 from ml.sessions.contract import SessionModel
+from ml.sessions.hrnn import Hrnn
 from ml.sessions.loading import LONGEST
 from ml.sessions.popularity import Popularity
+from ml.sessions.recommender import RecommenderParameters
 from ml.sessions.rules import Rules
 from ml.sessions.session_knn import SessionKnn
 
 MODELS: dict[str, type[SessionModel]] = {
+    "hrnn": Hrnn,
     "popularity": Popularity,
     "rules": Rules,
     "session_knn": SessionKnn,
@@ -44,6 +47,14 @@ class SessionsConfiguration(Frozen):
 
     longest: int = Field(LONGEST, ge=2, le=64, description="Clicks of a session that are read: its latest.")
     models: dict[str, ModelChoice] = Field(min_length=1, description="Models by the name of their row.")
+    recommender: RecommenderParameters | None = Field(None, description="The second stage; without it, models alone.")
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        unknown = sorted(set(self.recommender.sources if self.recommender else ()) - set(self.models))
+        if unknown:
+            raise ValueError(f"recommender.sources names {', '.join(unknown)}, which is no model of this file")
+        return self
 
 
 def load_configuration(name: str, folder: Path) -> SessionsConfiguration:

@@ -1,38 +1,34 @@
 """Session models on the sessions of two files: fitted on the one, asked for every next click of the other."""
 
-import os
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import psutil
+import numpy as np
 
 from ml.evaluation.next_item import DEPTH, coverage, mean_popularity, metric_intervals, target_ranks
 from ml.evaluation.significance import Interval
 from ml.logs import get_logger, progress
 from ml.retrieval.contract import Ranking
-from ml.sessions.configuration import MODELS, SessionsConfiguration, load_configuration
+from ml.sessions.configuration import SessionsConfiguration, load_configuration
 from ml.sessions.contract import SessionModel
 from ml.sessions.loading import SessionData, load_sessions
 from ml.sessions.popularity import Popularity, PopularityParameters, filled
+from ml.sessions.recommender import NAME, Found, RecommenderParameters, SessionRecommender, fit_ranker
+from ml.sessions.sessions import Queries
 from ml.settings import settings
+from ml.steps.session_fitting import Cost, fitted, measured
 
 log = get_logger(__name__)
 WARM_UP = 8  # queries asked before the clock runs: compiled code is loaded by then
-SAMPLING_SECONDS = 0.05
 
 
-@dataclass
-class Cost:
-    """What a stretch of work took."""
+class Ranks(Protocol):
+    """Whatever answers queries."""
 
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    peak_memory_mb: float = 0.0
+    def rank(self, queries: Queries, k: int) -> Ranking:
+        """The best K items of each query."""
 
 
 @dataclass
@@ -68,18 +64,36 @@ def bench_sessions(train: Path, test: Path, config: str = "default", *, seed: in
 
 
 def _answers(configuration: SessionsConfiguration, data: SessionData, seed: int) -> Iterator[Answered]:
-    threads = settings().threads
-    popular = Popularity.fit(data.train, PopularityParameters(), seed=seed, threads=threads)
-    choices = configuration.models.items()
-    for name, choice in progress(choices, "session models", len(choices)):
-        with measured() as train:
-            model = MODELS[choice.model].fit(data.train, choice.typed(), seed=seed, threads=threads)
-        yield _asked(name, model, data, popular, train)
+    popular = Popularity.fit(data.train, PopularityParameters(), seed=seed, threads=1)
+    models, total = {}, Cost()
+    for name, choice in progress(configuration.models.items(), "session models", len(configuration.models)):
+        models[name], train = fitted(choice, data.train, seed)
+        total = total.plus(train)
+        yield _asked(name, models[name], data, popular, train)
+    if configuration.recommender is not None:
+        recommender, train = _recommender(configuration, configuration.recommender, models, data, seed)
+        yield _asked(NAME, recommender, data, popular, total.plus(train))
 
 
-def _asked(name: str, model: SessionModel, data: SessionData, popular: Popularity, train: Cost) -> Answered:
+def _recommender(
+    configuration: SessionsConfiguration, parameters: RecommenderParameters, models: dict[str, SessionModel],
+    data: SessionData, seed: int,
+) -> tuple[SessionRecommender, Cost]:  # fmt: skip
+    """The ranker, learned from models of the head alone, over the models of all sessions; and what both took."""
+    head, tail = data.train.split(parameters.tail)
+    earlier, total = {}, Cost()
+    for name in models:
+        earlier[name], cost = fitted(configuration.models[name], head, seed)
+        total = total.plus(cost)
+    with measured() as cost:
+        found = Found.of(earlier, head, parameters)
+        ranker = fit_ranker(found, tail, longest=configuration.longest, seed=seed, threads=settings().threads)
+    return SessionRecommender(Found.of(models, data.train, parameters), ranker), total.plus(cost)
+
+
+def _asked(name: str, model: Ranks, data: SessionData, popular: Popularity, train: Cost) -> Answered:
     queries = data.cases.queries
-    model.rank(queries.take(data.cases.target[:WARM_UP] * 0), DEPTH)
+    model.rank(queries.take(np.arange(min(WARM_UP, len(queries)))), DEPTH)
     with measured() as predict:
         ranking = filled(model.rank(queries, DEPTH), popular.order, DEPTH)
     log.info("%s: fitted in %.1f s, %.0f predictions a second", name, train.seconds, len(queries) / predict.seconds)
@@ -100,25 +114,3 @@ def _row(answered: Answered, data: SessionData, seed: int) -> dict[str, Any]:
         "predictions_per_second": round(len(cases) / answered.predict.seconds, 1),
         "peak_memory_mb": round(max(answered.train.peak_memory_mb, answered.predict.peak_memory_mb)),
     }
-
-
-@contextmanager
-def measured() -> Iterator[Cost]:
-    """Wall-clock time, processor time of all threads, and the most memory that the process held meanwhile."""
-    cost, process, done = Cost(), psutil.Process(os.getpid()), threading.Event()
-
-    def watch() -> None:
-        while True:
-            cost.peak_memory_mb = max(cost.peak_memory_mb, process.memory_info().rss / 1e6)
-            if done.wait(SAMPLING_SECONDS):
-                return
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    wall, cpu = time.perf_counter(), time.process_time()
-    try:
-        yield cost
-    finally:
-        cost.seconds, cost.cpu_seconds = max(time.perf_counter() - wall, 1e-9), time.process_time() - cpu
-        done.set()
-        watcher.join()

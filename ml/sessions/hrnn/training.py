@@ -1,0 +1,130 @@
+"""Fitting the recurrent network: epochs over groups of users, a step for each of their sessions."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from ml.data.arrays import Floats, Indices
+from ml.logs import get_logger, progress
+from ml.retrieval.two_tower.training import learning_rate_at, reproducible
+from ml.sessions.hrnn.batching import Chains, Step, padded, prefixes
+from ml.sessions.hrnn.losses import weighted_mean
+from ml.sessions.hrnn.network import HrnnNetwork, UserState, last_states
+from ml.sessions.hrnn.objective import Batch, Objective
+from ml.sessions.hrnn.parameters import HrnnParameters
+from ml.sessions.sessions import Sessions
+
+log = get_logger(__name__)
+CLIP = 5.0  # largest norm of a step's gradient
+
+
+def train(
+    sessions: Sessions, parameters: HrnnParameters, *, seed: int, threads: int
+) -> tuple[HrnnNetwork, list[float]]:
+    """Fit the network; the same seed on the same machine gives the same weights.
+
+    Returns:
+        The network, ready to answer, and the mean loss of each epoch.
+    """
+    with reproducible(threads, seed):
+        return _Training(sessions, parameters, seed).run()
+
+
+def chosen_device(wanted: str) -> torch.device:
+    """The device of this name; `auto`: CUDA where there is any."""
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(wanted)
+
+
+class _Training:
+    """One fit: the state that its epochs hand on."""
+
+    def __init__(self, sessions: Sessions, parameters: HrnnParameters, seed: int) -> None:
+        self.parameters, self.device = parameters, chosen_device(parameters.device)
+        whole = parameters.training == "sequences"
+        self.sessions = sessions if whole else prefixes(sessions)
+        self.chains = Chains.of(self.sessions)
+        self.network = HrnnNetwork(sessions.items, parameters).to(self.device)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay, fused=True
+        )
+        self.random = np.random.default_rng(seed)
+        self.objective = Objective(sessions, parameters, self.random, self.device)
+        rate = np.log(2) / parameters.half_life if parameters.half_life else 0.0
+        age = self.sessions.at.max(initial=0) - self.sessions.at
+        self.weight: Floats = np.exp(-rate * age).astype(np.float32)
+
+    def run(self) -> tuple[HrnnNetwork, list[float]]:
+        """All epochs."""
+        curve = []
+        for epoch in range(self.parameters.epochs):
+            curve.append(self._epoch(epoch))
+            log.info("hrnn epoch %d of %d: loss %.4f", epoch + 1, self.parameters.epochs, curve[-1])
+        return self.network.cpu().eval(), curve
+
+    def _epoch(self, epoch: int) -> float:
+        """The mean loss of one pass."""
+        self.network.train()
+        groups = list(self.chains.groups(self.parameters.batch_size, self.sessions.clicks.lengths, self.random))
+        losses: list[float] = []
+        for number, (users, steps) in enumerate(progress(groups, f"hrnn, epoch {epoch + 1}", len(groups))):
+            done = (epoch + (number + 1) / len(groups)) / self.parameters.epochs
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.parameters.learning_rate * learning_rate_at(done)
+            losses += self._group(len(users), steps)
+        return float(np.mean(losses)) if losses else 0.0
+
+    def _group(self, users: int, steps: list[Step]) -> list[float]:
+        """One step of the optimiser for each session of the group's users; gradients reach back one session."""
+        before = UserState.empty(users, self.parameters.hidden_size, self.device)
+        ended = torch.zeros_like(before.value)  # (users, H) states in which the last sessions ended
+        losses = []
+        for step in steps:
+            lane = torch.from_numpy(step.lane).to(self.device)
+            user = UserState(before.value[lane], before.known[lane])
+            if not step.first and self.network.user is not None:
+                user = self.network.user(ended[lane], user)
+            items, lengths = padded(self.sessions.clicks, step.row)
+            batch = self.objective.embed(self.network, items)
+            states = self.network.states(batch.embedded, user)  # (B, T, H)
+            losses += self._update(states, batch, items, step)
+            at_end = last_states(states.detach(), torch.from_numpy(np.maximum(lengths, 1)).to(self.device))
+            before, ended = _kept(before, lane, user), ended.index_copy(0, lane, at_end)
+        return losses
+
+    def _update(self, states: Tensor, batch: Batch, items: Indices, step: Step) -> list[float]:
+        """Step the optimiser by the losses of a batch, where it has a click to predict."""
+        target = targets(items, only_last=self.parameters.training == "prefixes")  # (B, T)
+        row, place = np.nonzero(target)
+        if not len(row):
+            return []
+        at = torch.from_numpy(row).to(self.device), torch.from_numpy(place).to(self.device)
+        wanted = self.network.read(states)[at]  # (P, D)
+        after = at[0] * items.shape[1] + at[1] + 1  # a target is the click that follows
+        following = torch.from_numpy(target[row, place]).long().to(self.device)
+        loss = self.objective(self.network, batch, wanted, following, after)
+        mean = weighted_mean(loss, torch.from_numpy(self.weight[step.row][row]).to(self.device))
+        self.optimiser.zero_grad(set_to_none=True)
+        mean.backward()  # type: ignore[no-untyped-call]
+        clip_grad_norm_(self.network.session.parameters(), CLIP)
+        self.optimiser.step()
+        return [float(mean.detach())]
+
+
+def targets(items: Indices, *, only_last: bool) -> Indices:
+    """(B, T) the item that follows each click of `items` (B, T), 1-based; 0: nothing to predict."""
+    target = np.zeros_like(items)
+    target[:, :-1] = items[:, 1:]
+    if only_last:
+        final = np.maximum(np.count_nonzero(items, axis=1) - 2, 0)
+        target *= np.arange(items.shape[1]) == final[:, None]
+    return target
+
+
+def _kept(before: UserState, lane: Tensor, user: UserState) -> UserState:
+    """The states with those of these lanes replaced; no gradient goes further back."""
+    return UserState(
+        before.value.index_copy(0, lane, user.value.detach()), before.known.index_copy(0, lane, user.known.detach())
+    )
