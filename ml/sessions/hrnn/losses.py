@@ -45,7 +45,7 @@ def softmax_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 def sampled_softmax_loss(positive: Tensor, negatives: Tensor) -> Tensor:
     """(P,) cross entropy of each positive (P,) among itself and its negatives (P, K)."""
-    against: Tensor = _LogSumExp.apply(negatives)
+    against: Tensor = _LogSumExp.apply(negatives)  # type: ignore[no-untyped-call]
     return torch.logaddexp(positive, against) - positive
 
 
@@ -53,7 +53,7 @@ class _LogSumExp(torch.autograd.Function):
     """`logsumexp` over rows that keeps the exponentials: half the passes over (P, K), which is most of a step."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, logits: Tensor) -> Tensor:
         highest = logits.amax(dim=1, keepdim=True).clamp(min=torch.finfo(logits.dtype).min)
         exponential = (logits - highest).exp_()
         total = exponential.sum(dim=1, keepdim=True)
@@ -61,7 +61,7 @@ class _LogSumExp(torch.autograd.Function):
         return (total.log() + highest).squeeze(1)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         exponential, total = ctx.saved_tensors
         scaled: Tensor = exponential * (gradient[:, None] / total)
         return scaled
