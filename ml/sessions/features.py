@@ -31,9 +31,9 @@ class ItemFacts:
         """Popularity of all time and of late, and when each item was first and last clicked (units of `at`)."""
         clicks, now = sessions.clicks, float(sessions.at.max(initial=0))
         at = sessions.at[clicks.rows]
-        first, last = np.full(sessions.items, np.inf), np.full(sessions.items, -np.inf)
-        np.minimum.at(first, clicks.values, at)
-        np.maximum.at(last, clicks.values, at)
+        first, last = np.full(sessions.items, np.nan), np.full(sessions.items, np.nan)  # NaN: never
+        np.fmin.at(first, clicks.values, at)
+        np.fmax.at(last, clicks.values, at)
         late = [decayed_counts(sessions, half_life) for half_life in half_lives]
         columns = [np.log1p(sessions.counts), now - first, now - last, *(np.log1p(count) for count in late)]
         names = (*ITEM, *(f"item_log_clicks_{half_life:g}" for half_life in half_lives))
