@@ -4,6 +4,7 @@ Shapes: S sessions, N clicks of all sessions, C cases, I items of the catalogue.
 """
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 
@@ -34,6 +35,13 @@ class Sessions:
             raise ValueError("one session cannot be split: there must be two")
         cut = min(max(round(len(self) * (1 - share)), 1), len(self) - 1)
         return self.take(np.arange(cut)), self.take(np.arange(cut, len(self)))
+
+    def digest(self) -> str:
+        """Identifies these sessions by all their numbers."""
+        found = sha256(str(self.items).encode())
+        for array in (self.clicks.offsets, self.clicks.values, self.at, self.user):
+            found.update(np.ascontiguousarray(array).tobytes())
+        return found.hexdigest()
 
     @property
     def counts(self) -> Ints:

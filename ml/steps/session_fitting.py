@@ -6,13 +6,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from ml.artifacts import MANIFEST, build, code_digest, read_json
+from ml.artifacts import MANIFEST, build, code_digest, digest, read_json
 from ml.sessions.configuration import MODELS, ModelChoice
 from ml.sessions.contract import SessionModel
 from ml.sessions.sessions import Sessions
@@ -39,7 +38,8 @@ class Cost:
 def fitted(choice: ModelChoice, sessions: Sessions, seed: int) -> tuple[SessionModel, Cost]:
     """A model fitted on these sessions, and what that took.
 
-    A model that can be saved is kept by all that it depends on; found again, it brings the cost of its fitting.
+    A model that can be saved is kept by all that it depends on; found again, it brings the cost of its fitting. Killed
+    midway, it goes on from its last epoch.
     """
     model, threads = MODELS[choice.model], settings().threads
     stored: Any = model
@@ -49,24 +49,18 @@ def fitted(choice: ModelChoice, sessions: Sessions, seed: int) -> tuple[SessionM
 
     def make(folder: Path) -> dict[str, Any]:
         with measured() as taken:
-            made: Any = model.fit(sessions, choice.typed(), seed=seed, threads=threads)
+            made = stored.fit(sessions, choice.typed(), seed=seed, threads=threads, checkpoint=checkpoint)
         made.save(folder)
+        checkpoint.unlink(missing_ok=True)
         return {COST: asdict(taken)}
 
     inputs = {
         "model": choice.model, "parameters": choice.typed().model_dump(mode="json"), "seed": seed,
-        "sessions": _digest(sessions), "code": code_digest(f"sessions/{choice.model}"),
+        "sessions": sessions.digest(), "code": code_digest(f"sessions/{choice.model}"),
     }  # fmt: skip
+    checkpoint = settings().home / "checkpoints" / f"{digest(inputs)}.safetensors"
     path = build("session_model", inputs, make)
     return stored.load(path), Cost(**read_json(path / MANIFEST)[COST])
-
-
-def _digest(sessions: Sessions) -> str:
-    """Identifies these sessions by all their numbers."""
-    digest = sha256(str(sessions.items).encode())
-    for array in (sessions.clicks.offsets, sessions.clicks.values, sessions.at, sessions.user):
-        digest.update(array.tobytes())
-    return digest.hexdigest()
 
 
 @contextmanager

@@ -3,7 +3,16 @@
 import numpy as np
 
 from ml.data.arrays import Ragged
+from ml.sessions.hrnn import Hrnn, HrnnParameters
 from ml.sessions.sessions import UNKNOWN, Queries, Sessions
+
+SMALL = {"embedding_size": 16, "hidden_size": 16, "batch_size": 32, "epochs": 8, "learning_rate": 0.02, "dropout": 0.0}
+SMALL |= {"negatives": 32}
+
+
+def fit_small_hrnn(past, *, content=None, start=None, checkpoint=None, **parameters) -> Hrnn:
+    more = {"content": content, "start": start, "checkpoint": checkpoint}
+    return Hrnn.fit(past, HrnnParameters(**(SMALL | parameters)), seed=3, threads=1, **more)
 
 
 def ragged(rows: list[list[int]]) -> Ragged:

@@ -1,18 +1,14 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
+from planted_sessions import fit_small_hrnn as fit
 from planted_sessions import queries, ragged, rings, sessions
 from pydantic import ValidationError
 
 from ml.sessions.hrnn import Hrnn, HrnnParameters
 from ml.sessions.hrnn.serving import states_of_users
-
-SMALL = {"embedding_size": 16, "hidden_size": 16, "batch_size": 32, "epochs": 8, "learning_rate": 0.02, "dropout": 0.0}
-SMALL |= {"negatives": 32}
-
-
-def fit(past, **parameters):
-    return Hrnn.fit(past, HrnnParameters(**(SMALL | parameters)), seed=3, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +101,14 @@ def test_somebody_unknown_gets_the_list_of_the_session_alone():
     assert not np.array_equal(known, model.rank(queries([[2]]), 10).score)
 
 
+def test_the_same_session_after_two_histories_yields_two_lists():
+    outcome, past = outcomes(200)
+    model = fit(past.take(np.arange(200)), epochs=1)
+    one, other = (int(np.flatnonzero(outcome == end)[0]) for end in (0, 1))
+    found = model.rank(queries([[2], [2]], users=[one, other]), 10)
+    assert not np.array_equal(found.score[0], found.score[1])
+
+
 def test_an_old_session_weighs_less():
     past = sessions([[0, 1]] * 40 + [[0, 2]] * 40, 3, at=[0.0] * 40 + [100.0] * 40)
     model = fit(past, half_life=10, loss="softmax")
@@ -116,6 +120,21 @@ def test_an_old_session_weighs_less():
 def test_prefixes_and_users_exclude_each_other():
     with pytest.raises(ValidationError, match="prefixes"):
         HrnnParameters(training="prefixes", user="init")
+
+
+def test_memory_does_not_grow_with_the_number_of_users(ring):
+    model = fit(ring, epochs=1)
+    peaks = []
+    for users in (500, 5000):
+        past = sessions([[0, 1]] * users, 21, users=list(range(users)))
+        tracemalloc.start()
+        states, _ = states_of_users(model.network, past, lanes=32)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert states.shape == (users, 16)
+    per_user = (peaks[1] - peaks[0]) / 4500
+    assert per_user < 16 * 4 * 2  # bytes: the bookkeeping of a session; the states (64 bytes each) are on disk
+    assert isinstance(states, np.memmap)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")

@@ -2,14 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ml.sessions.hrnn.losses import (
-    bpr_max_loss,
-    log_expected_draws,
-    mask_hits,
-    sampled_softmax_loss,
-    softmax_loss,
-    weighted_mean,
-)  # fmt: skip
+from ml.sessions.hrnn.losses import bpr_max_loss, log_expected_draws, mask_hits, sampled_softmax_loss, softmax_loss
 
 
 def test_softmax_by_hand():
@@ -63,8 +56,3 @@ def test_bpr_max_by_hand():
     above = 0.25 / (1 + np.exp(-1)) + 0.75 / (1 + np.exp(-(1 - np.log(3))))
     expected = -np.log(above) + 0.5 * 0.75 * np.log(3) ** 2
     assert bpr_max_loss(positive, negatives, 0.5).item() == pytest.approx(expected, rel=1e-5)
-
-
-def test_weighted_mean_of_nothing_is_nothing():
-    assert weighted_mean(torch.tensor([2.0, 4.0]), torch.tensor([3.0, 1.0])).item() == 2.5
-    assert weighted_mean(torch.zeros(0), torch.zeros(0)).item() == 0

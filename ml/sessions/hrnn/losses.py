@@ -79,8 +79,3 @@ def bpr_max_loss(positive: Tensor, negatives: Tensor, score_penalty: float) -> T
     finite = negatives.masked_fill(torch.isinf(negatives), 0)
     above = (weight * torch.sigmoid(positive[:, None] - finite)).sum(dim=1)  # (P,)
     return -torch.log(above + 1e-24) + score_penalty * (weight * finite**2).sum(dim=1)
-
-
-def weighted_mean(loss: Tensor, weight: Tensor) -> Tensor:
-    """Mean of the losses (P,) under their weights (P,); 0 where nothing weighs."""
-    return (loss * weight).sum() / weight.sum().clamp(min=1e-12)

@@ -1,7 +1,7 @@
 """The recurrent network behind the session models' contract."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -37,21 +37,51 @@ class Hrnn:
     curve: list[float]  # mean loss of each epoch
 
     @classmethod
-    def fit(cls, sessions: Sessions, parameters: HrnnParameters, *, seed: int, threads: int) -> Self:
-        """Learn from past sessions."""
+    def fit(
+        cls, sessions: Sessions, parameters: HrnnParameters, *, seed: int, threads: int,
+        content: Floats | None = None, start: "Hrnn | None" = None, checkpoint: Path | None = None,
+    ) -> Self:  # fmt: skip
+        """Learn from past sessions.
+
+        Args:
+            sessions: S of them.
+            parameters: Where a model to start from is handed in, its sizes must be the same.
+            seed: Of everything drawn at random.
+            threads: That torch may use.
+            content: (I, F) features of the items; `score` then knows items that nobody clicked, too.
+            start: A model `over` the same catalogue whose weights are the first ones.
+            checkpoint: File that holds the state after the last epoch; a training that was killed goes on from it.
+
+        Raises:
+            BadInput: where a feature is not a finite number, or the checkpoint is of another training.
+        """
         from ml.sessions.hrnn.serving import states_of_users
         from ml.sessions.hrnn.training import train
 
-        network, curve = train(sessions, parameters, seed=seed, threads=threads)
+        network, curve = train(
+            sessions, parameters, seed=seed, threads=threads,
+            content=content, start=None if start is None else start.network, checkpoint=checkpoint,
+        )  # fmt: skip
         states, known = states_of_users(network, sessions)
         return cls(parameters, network, states, known, curve)
+
+    def over(self, before: Ints, content: Floats | None = None, *, seed: int = 0) -> Self:
+        """The same model over a new catalogue: nothing that was learned is lost, and new items have a place.
+
+        Args:
+            before: (I,) each item's number in this model's catalogue; UNKNOWN: a new item.
+            content: (I, F) features of the items now, where the model was learned with features.
+            seed: Of the vectors of new items without features.
+        """
+        from ml.sessions.hrnn.warm_start import carried
+
+        return replace(self, network=carried(self.network, before, content, seed=seed))
 
     def rank(self, queries: Queries, k: int) -> Ranking:
         """The best K items of each query; none for an empty prefix."""
         from ml.sessions.hrnn.serving import best
 
-        items = self.network.item.num_embeddings - 1
-        k = min(k, items)
+        k = min(k, self.network.items)
         item, score = np.full((len(queries), k), -1, np.int32), np.full((len(queries), k), -np.inf, np.float32)
         for rows, wanted in self._wanted(queries):
             item[rows], score[rows] = best(self.network, wanted, k)
@@ -86,26 +116,29 @@ class Hrnn:
             yield rows, wanted(self.network, queries.prefix, rows, state, flag)
 
     def save(self, folder: Path) -> None:
-        """Write the weights as safetensors, the users' states as .npz and all else as JSON."""
+        """Write the weights as safetensors, the users' states as .npy and all else as JSON."""
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
         save_file(dict(self.network.state_dict()), folder / "weights.safetensors")
-        np.savez(folder / "users.npz", states=self.user_states, known=self.known)
-        items = self.network.item.num_embeddings - 1
-        described = {"parameters": self.parameters.model_dump(mode="json"), "items": items, "curve": self.curve}
-        write_json(folder / "hrnn.json", described)
+        np.save(folder / "user_states.npy", self.user_states, allow_pickle=False)
+        np.save(folder / "known.npy", self.known, allow_pickle=False)
+        features = 0 if self.network.content is None else self.network.content.features.shape[1]
+        described = {"parameters": self.parameters.model_dump(mode="json"), "items": self.network.items}
+        write_json(folder / "hrnn.json", {**described, "features": features, "curve": self.curve})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
+        """Read what `save` wrote; the users' states stay on disk and are read as they are asked for."""
+        import torch
         from safetensors.torch import load_file
 
         from ml.sessions.hrnn.network import HrnnNetwork
 
         described = read_json(folder / "hrnn.json")
-        parameters = HrnnParameters.model_validate(described["parameters"])
-        network = HrnnNetwork(described["items"], parameters)
+        parameters, items = HrnnParameters.model_validate(described["parameters"]), described["items"]
+        content = torch.zeros(items, described["features"]) if described["features"] else None
+        network = HrnnNetwork(items, parameters, content)
         network.load_state_dict(load_file(folder / "weights.safetensors"))
-        with np.load(folder / "users.npz", allow_pickle=False) as arrays:
-            return cls(parameters, network.eval(), arrays["states"], arrays["known"], described["curve"])
+        states = np.load(folder / "user_states.npy", mmap_mode="r", allow_pickle=False)
+        return cls(parameters, network.eval(), states, np.load(folder / "known.npy"), described["curve"])

@@ -1,6 +1,6 @@
 """The recurrent network (Hidasi et al., ICLR 2016; with users Quadrana et al., RecSys 2017).
 
-Shapes: B sessions side by side, T clicks, D embedding size, H hidden size, I items.
+Shapes: B sessions side by side, T clicks, D embedding size, H hidden size, I items, F content features.
 """
 
 from dataclasses import dataclass
@@ -55,10 +55,41 @@ class UserLayer(nn.Module):
         return UserState(self.step(ended, before.value), torch.ones_like(before.known))
 
 
+class ContentLayer(nn.Module):
+    """What an item's features add to the vector of its id.
+
+    While learning, the id is left out now and then (Volkovs et al., "DropoutNet", NIPS 2017), so that the features
+    alone come to say where an item stands: an item that nobody clicked yet, whose id says nothing, can be scored.
+    """
+
+    features: Tensor
+
+    def __init__(self, content: Tensor, parameters: HrnnParameters) -> None:
+        super().__init__()
+        self.register_buffer("features", functional.pad(content, (0, 0, 1, 0)))  # (I + 1, F)
+        self.project = nn.Linear(content.shape[1], parameters.embedding_size, bias=False)
+        self.id_dropout = parameters.id_dropout
+
+    def forward(self, items: Tensor, of_id: Tensor) -> Tensor:
+        """(..., D) the vectors of 1-based items, given those of their ids."""
+        if self.training and self.id_dropout:
+            kept = torch.rand(items.shape, device=items.device) >= self.id_dropout
+            of_id = of_id * kept[..., None]
+        mixed: Tensor = of_id + self.project(self.features[items])
+        return mixed
+
+
 class HrnnNetwork(nn.Module):
     """A GRU over clicks whose input and output items are the same vectors."""
 
-    def __init__(self, items: int, parameters: HrnnParameters) -> None:
+    def __init__(self, items: int, parameters: HrnnParameters, content: Tensor | None = None) -> None:
+        """Draw the weights.
+
+        Args:
+            items: I.
+            parameters: Its sizes and parts.
+            content: (I, F) features of the items, or None: items are known by their ids alone.
+        """
         super().__init__()
         size, hidden = parameters.embedding_size, parameters.hidden_size
         self.parameters_ = parameters
@@ -70,7 +101,13 @@ class HrnnNetwork(nn.Module):
         self.attention = CausalAttention(hidden) if parameters.attention else None
         self.readout = nn.Linear(hidden * (1 + parameters.attention), size)
         self.dropout = nn.Dropout(parameters.dropout)
+        self.content = ContentLayer(content, parameters) if content is not None else None
         self.user = UserLayer(parameters) if parameters.user != "none" else None  # last: it draws after all others
+
+    @property
+    def items(self) -> int:
+        """I, the size of the catalogue."""
+        return self.item.num_embeddings - 1
 
     def states(self, embedded: Tensor, user: UserState) -> Tensor:
         """(B, T, H) the session's state after each click.
@@ -95,7 +132,8 @@ class HrnnNetwork(nn.Module):
 
     def vectors(self, items: Tensor) -> Tensor:
         """(..., D) vectors of 1-based item numbers."""
-        return self._direction(self.item(items))
+        found = self.item(items)
+        return self._direction(found if self.content is None else self.content(items, found))
 
     @property
     def scale(self) -> float:

@@ -41,10 +41,10 @@ class Objective:
         clicked = torch.from_numpy(items).long().to(self.device)
         drawn = self._drawn()
         if self.parameters.loss == "softmax":
-            catalogue = network.vectors(torch.arange(network.item.num_embeddings, device=self.device))  # (I + 1, D)
+            catalogue = network.vectors(torch.arange(network.items + 1, device=self.device))  # (I + 1, D)
             return Batch(catalogue[clicked], drawn, catalogue[1:])
         vectors = network.vectors(torch.cat([clicked.flatten(), drawn]))
-        embedded = vectors[: clicked.numel()].view(*clicked.shape, -1)
+        embedded = vectors[: clicked.numel()].unflatten(0, clicked.shape)  # (B, T, D)
         return Batch(embedded, drawn, vectors[clicked.numel() :])
 
     def __call__(self, network: HrnnNetwork, batch: Batch, wanted: Tensor, target: Tensor, at: Tensor) -> Tensor:

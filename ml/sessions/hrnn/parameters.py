@@ -19,6 +19,9 @@ class HrnnParameters(Frozen):
     normalised: bool = Field(True, description="Compare directions (cosine over temperature), not dot products.")
     temperature: float = Field(1 / 12, gt=0, le=1, description="What cosines are divided by.")
     dropout: float = Field(0.2, ge=0, lt=1, description="Probability that a unit of input or readout is dropped.")
+    id_dropout: float = Field(
+        0.1, ge=0, lt=1, description="Probability that an item is learned by its content alone, where it has any."
+    )
     loss: Literal["softmax", "sampled_softmax", "bpr_max"] = Field("sampled_softmax", description="What is minimised.")
     negatives: int = Field(4096, ge=1, description="Items drawn for each batch, shared by all its clicks.")
     negative_power: float = Field(0.5, ge=0, le=1, description="Items are drawn by popularity to this power.")

@@ -3,6 +3,8 @@
 Shapes: B queries, D embedding size, H hidden size, U users, I items, K ranks.
 """
 
+import tempfile
+
 import numpy as np
 import torch
 
@@ -16,10 +18,13 @@ LANES = 256  # users whose states are computed at a time
 
 @torch.inference_mode()
 def states_of_users(network: HrnnNetwork, sessions: Sessions, lanes: int = LANES) -> tuple[Floats, Floats]:
-    """(U, H) each user's state after all its sessions, and (U, 1) whether it has any."""
+    """(U, H) each user's state after all its sessions, and (U, 1) whether it has any.
+
+    The states stand in a file that has no name, so that memory does not grow with the number of users.
+    """
     hidden = network.parameters_.hidden_size
     users = int(sessions.user.max(initial=UNKNOWN)) + 1
-    states, known = np.zeros((users, hidden), np.float32), np.zeros((users, 1), np.float32)
+    states, known = _on_disk(users, hidden), np.zeros((users, 1), np.float32)
     layer = network.user
     if layer is None or not users:
         return states, known
@@ -37,6 +42,14 @@ def states_of_users(network: HrnnNetwork, sessions: Sessions, lanes: int = LANES
     return states, known
 
 
+def _on_disk(rows: int, columns: int) -> Floats:
+    """(R, C) zeros; where there is nothing to hold, in memory: an empty file cannot be mapped."""
+    if not rows * columns:
+        return np.zeros((rows, columns), np.float32)
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, np.float32, "w+", shape=(rows, columns))
+
+
 @torch.inference_mode()
 def wanted(network: HrnnNetwork, prefix: Ragged, rows: Ints, state: Floats, known: Floats) -> Floats:
     """(B, D) what these prefixes, none of them empty, ask for, begun from the users' states (B, H)."""
@@ -50,7 +63,7 @@ def wanted(network: HrnnNetwork, prefix: Ragged, rows: Ints, state: Floats, know
 @torch.inference_mode()
 def best(network: HrnnNetwork, asked: Floats, k: int) -> tuple[Indices, Floats]:
     """(B, K) the nearest items and their logits, best first."""
-    logits = torch.from_numpy(asked) @ network.vectors(torch.arange(1, network.item.num_embeddings)).T
+    logits = torch.from_numpy(asked) @ network.vectors(torch.arange(1, network.items + 1)).T
     found = logits.topk(k, dim=1)
     return found.indices.int().numpy(), (found.values * network.scale).numpy()
 
