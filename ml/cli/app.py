@@ -253,3 +253,16 @@ def bench_sessions(
     from ml import steps
 
     output.emit(steps.bench_sessions(train, test, config, seed=seed), json, output.session_models)
+
+
+@bench.command("hrnn", epilog="Example: `slate bench hrnn --train train.parquet --config diginetica --json`")
+def bench_hrnn(
+    train: Annotated[Path, typer.Option(help="Parquet file of past sessions.")],
+    config: Annotated[str, typer.Option(help="A parameter file of `configs/`, by name or by path.")] = "default",
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 7,
+    json: JsonOption = False,
+) -> None:
+    """Training events a second of the recurrent model beside a plain PyTorch loop, and latency of one answer."""
+    from ml import steps
+
+    output.emit(steps.bench_hrnn(train, config, seed=seed), json, output.training_loops)

@@ -71,6 +71,12 @@ def session_models(document: Mapping[str, Any]) -> Iterable[Table]:
     yield table("Session models, in percent", columns, body)
 
 
+def training_loops(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render one row a training loop, and the latency of one answer."""
+    yield from records("Training, events a second")(document["rows"])
+    yield from fields("One answer, milliseconds")(document["latency_ms"])
+
+
 def slate(result: Mapping[str, Any]) -> Iterable[Table]:
     """Render the items of a slate, or items similar to another."""
     subject = result.get("user_id") or result.get("item_id")

@@ -45,17 +45,28 @@ def load_sessions(train: Path, test: Path, *, longest: int = LONGEST) -> Session
     Raises:
         BadInput: names the file, the row, the field and the remedy.
     """
+    past, item_ids, users = _past(train, longest)
+    cases = _cases(test, item_ids, users, past, longest)
+    if not len(cases):
+        raise BadInput(f"{test}: no session has two clicks, so there is no case to ask: check session_id")
+    log.info("%d sessions, %d items, %d cases", len(past), len(item_ids), len(cases))
+    return SessionData(past, cases, item_ids)
+
+
+def load_past(train: Path, *, longest: int = LONGEST) -> Sessions:
+    """Read a file of training sessions alone; raises as `load_sessions` does."""
+    return _past(train, longest)[0]
+
+
+def _past(train: Path, longest: int) -> tuple[Sessions, pd.Index, pd.Index]:
+    """The sessions, and what their item and user numbers stand for."""
     frame = _ordered(_read(train, ("session_id", "item_id")), train)
     item, item_ids = pd.factorize(frame["item_id"], sort=True)
     users = pd.Index(pd.unique(frame["user_id"])) if "user_id" in frame else pd.Index([])
     past = _sessions(frame, item, users, len(item_ids), longest)
     if not (past.clicks.lengths > 1).any():
         raise BadInput(f"{train}: no session has two clicks, so there is no next click to learn from: check session_id")
-    cases = _cases(test, item_ids, users, past, longest)
-    if not len(cases):
-        raise BadInput(f"{test}: no session has two clicks, so there is no case to ask: check session_id")
-    log.info("%d sessions, %d items, %d cases", len(past), len(item_ids), len(cases))
-    return SessionData(past, cases, item_ids)
+    return past, item_ids, users
 
 
 def _read(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
@@ -117,6 +128,11 @@ def _cases(path: Path, item_ids: pd.Index, users: pd.Index, past: Sessions, long
     frame = _read(path, ())
     cases = _given(path, item_ids, past, longest) if "prefix" in frame else _made(path, item_ids, users, past, longest)
     lost = np.count_nonzero(cases.target == UNKNOWN)
+    if len(cases) and lost == len(cases):
+        raise BadInput(
+            f"{path}: training knows no target of this file (its items are {item_ids.dtype}, such as {item_ids[0]!r}): "
+            "write the items of both files alike"
+        )
     if lost:
         log.warning("%d of %d targets are items that training never saw: nobody can find them", lost, len(cases))
     return cases
@@ -136,11 +152,18 @@ def _made(path: Path, item_ids: pd.Index, users: pd.Index, past: Sessions, longe
 def _given(path: Path, item_ids: pd.Index, past: Sessions, longest: int) -> Cases:
     """The cases that the file lists."""
     frame = _read(path, ("case_id", "prefix", "target"))
+    if frame["prefix"].map(np.ndim).ne(1).any():
+        raise BadInput(f"{path}: prefix is no list of items: write a list a row, the latest item last")
     lengths = frame["prefix"].map(len).to_numpy(np.int64)
     empty = np.flatnonzero(lengths == 0)
     if len(empty):
         raise BadInput(f"{path}, row {empty[0]}: prefix is empty: leave the case out, there is no session to go by")
-    whole = Ragged(np.r_[0, np.cumsum(lengths)], item_ids.get_indexer(np.concatenate(frame["prefix"].to_numpy())))
+    items = np.concatenate(frame["prefix"].to_numpy())
+    bad = np.flatnonzero(pd.isna(items))
+    if len(bad):
+        row = np.searchsorted(np.cumsum(lengths), bad[0], side="right")
+        raise BadInput(f"{path}, row {row}: prefix holds an empty item: fill it in or leave it out")
+    whole = Ragged(np.r_[0, np.cumsum(lengths)], item_ids.get_indexer(items))
     target = item_ids.get_indexer(frame["target"]).astype(np.int64)
     prefix = latest(whole, longest)
     prefix = without(prefix, prefix.values == UNKNOWN)

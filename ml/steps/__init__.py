@@ -32,6 +32,7 @@ _HOME = {
     "similar": "recommending",
     "compare_indexes": "recommending",
     "bench_sessions": "session_benchmark",
+    "bench_hrnn": "hrnn_speed",
     "report": "reporting",
     "status": "standing",
     "leaderboard": "evaluating",

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -77,10 +78,10 @@ def test_users_are_known_by_the_training_file(files):
     assert data.cases.queries.user.tolist() == [1, UNKNOWN]
 
 
-def test_huge_sessions_are_read_from_their_end(files):
-    data = load_sessions(
-        *files(positions({0: list(range(1000)), 1: [1, 2]}), cases((list(range(900)), 900))), longest=50
-    )
+def test_a_session_of_a_million_clicks_is_read_from_its_end(files):
+    huge = pd.DataFrame({"session_id": 0, "position": np.arange(1_000_000), "item_id": np.arange(1_000_000) % 1000})
+    train = pd.concat([huge, positions({1: [1, 2]})])
+    data = load_sessions(*files(train, cases((list(range(900)), 900))), longest=50)
     assert data.train.clicks.lengths.tolist() == [50, 2]
     assert data.cases.queries.prefix.lengths.tolist() == [50]
     assert data.item_ids[data.cases.queries.prefix[0][-1]] == 899
@@ -103,6 +104,9 @@ def test_sessions_of_one_item_are_kept_for_popularity(files):
         (TRAIN, cases(([10], 20), ([], 20)), ("test.parquet, row 1", "prefix", "empty")),
         (TRAIN, cases(([10], 20)).drop(columns="target"), ("test.parquet", "target", "missing")),
         (TRAIN, positions({0: [10]}), ("test.parquet", "two clicks")),
+        (TRAIN, cases((["10"], "20"), (["30"], "40")), ("test.parquet", "int64", "10", "alike")),
+        (TRAIN, cases(([10], 20), ([10, None], 20)), ("test.parquet, row 1", "prefix", "empty item")),
+        (TRAIN, pd.DataFrame({"case_id": [0], "prefix": [10], "target": [20]}), ("test.parquet", "prefix", "a list")),
     ],
 )  # fmt: skip
 def test_bad_files_are_refused_with_their_place_and_a_remedy(files, train, test, said):

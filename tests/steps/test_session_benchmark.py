@@ -56,6 +56,16 @@ def test_bad_input_ends_with_two_and_says_what_to_do(files, capsys):
     assert "item_id" in shown.err
 
 
+def test_a_shop_with_a_single_item_has_one_answer(files, capsys):
+    pd.DataFrame({"session_id": [1, 1, 2, 2], "position": [0, 1, 0, 1], "item_id": "only"}).to_parquet(
+        files / "train.parquet"
+    )
+    pd.DataFrame({"case_id": [0], "prefix": [["only"]], "target": ["only"]}).to_parquet(files / "test.parquet")
+    assert run(files, "--json") == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["metrics"]["p@5"]["mean"] for row in rows] == [1.0, 1.0]
+
+
 def test_costs_are_measured():
     with measured() as cost:
         held = np.ones(5_000_000)

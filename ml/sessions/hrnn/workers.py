@@ -51,7 +51,7 @@ class Workers:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Workers]:
-    """This process among those that torchrun started (it says so in the environment), or alone."""
+    """Which process it is of those that torchrun started (it says so in the environment), or the only one."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Workers()
         return
