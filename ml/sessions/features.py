@@ -12,6 +12,7 @@ from ml.data.arrays import Floats, Indices, Ints, Ragged
 from ml.ranking.candidates import Candidates
 from ml.ranking.frame import Frame
 from ml.sessions.contract import SessionModel
+from ml.sessions.opinions import opinions
 from ml.sessions.popularity import decayed_counts
 from ml.sessions.sessions import Queries, Sessions, last_items
 
@@ -57,20 +58,10 @@ def build_frame(
         (SESSION, _session(queries.prefix, facts)[candidates.rows]),
         (PAIR, _pair(queries.prefix, grouped)),
         (tuple(f"{name}_rank" for name in candidates.names), candidates.rank),
-        *(_said(name, model.score(queries, grouped), grouped) for name, model in models.items()),
+        opinions({name: model.score(queries, grouped) for name, model in models.items()}, grouped),
     ]
     names = tuple(name for group, _ in parts for name in group)
     return Frame(names, np.concatenate([values for _, values in parts], axis=1, dtype=np.float32), candidates.offsets)
-
-
-def _said(name: str, score: Floats, grouped: Ragged) -> tuple[tuple[str, ...], Floats]:
-    """(N, 2) a model's score, and the share that it is of the query's best one."""
-    best = np.zeros(len(grouped), np.float32)
-    filled = grouped.lengths > 0
-    if filled.any():
-        best[filled] = np.maximum.reduceat(score, grouped.offsets[:-1][filled])
-    share = score / np.maximum(best, 1e-9)[grouped.rows]
-    return (f"{name}_score", f"{name}_share"), np.stack([score, share], axis=1)
 
 
 def _session(prefix: Ragged, facts: ItemFacts) -> Floats:

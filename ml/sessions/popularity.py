@@ -15,7 +15,11 @@ from ml.sessions.sessions import Queries, Sessions
 class PopularityParameters(Frozen):
     """What counts as popular."""
 
-    half_life: float = Field(0.0, ge=0, description="Age at which a click counts half, in units of `at`; 0: never.")
+    half_life: float = Field(
+        0.0,
+        ge=0,
+        description="Age at which a click counts half, as a share of the time that the sessions span; 0: never.",
+    )
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,9 @@ class Popularity:
 
 
 def decayed_counts(sessions: Sessions, half_life: float) -> Floats:
-    """(I,) clicks of each item, each halved once per half-life (units of `at`) of its age; 0: all alike."""
-    weight = np.ones(len(sessions))
-    if half_life:
-        weight = 0.5 ** ((sessions.at.max(initial=0) - sessions.at.astype(np.float64)) / half_life)
-    counted = np.bincount(sessions.clicks.values, weight[sessions.clicks.rows], sessions.items)
+    """(I,) clicks of each item, each weighing as `Sessions.recency` says."""
+    weight = sessions.recency(half_life)[sessions.clicks.rows]
+    counted = np.bincount(sessions.clicks.values, weight, sessions.items)
     return counted.astype(np.float32)
 
 

@@ -35,7 +35,9 @@ class RecommenderParameters(Frozen):
     quota: int = Field(100, ge=1, description="Best items of each model that become candidates.")
     candidates: int = Field(120, ge=1, description="Most candidates of a query.")
     sources: tuple[str, ...] = Field((), description="Models that find candidates; none named: all of them.")
-    half_lives: tuple[float, ...] = Field((1.0, 5.0, 20.0), description="Of late popularity, in units of `at`.")
+    half_lives: tuple[float, ...] = Field(
+        (0.01, 0.05, 0.25), description="Of late popularity, as shares of the time that the sessions span."
+    )
     ranker: LambdaMartParameters = LambdaMartParameters(
         rounds=300, patience=30, learning_rate=0.1, maximum_depth=6, column_sample=0.7
     )

@@ -31,7 +31,11 @@ class RulesParameters(Frozen):
     last_decay: Decay = Field("exponential", description="How they lose weight with steps back.")
     last_steps: float = Field(1.0, gt=0, description="Scale of that decay, clicks.")
     shrinkage: float = Field(20.0, ge=0, description="Clicks added to an item's own when scaling to the cosine.")
-    half_life: float = Field(0.0, ge=0, description="Age at which a session counts half, in units of `at`; 0: never.")
+    half_life: float = Field(
+        0.0,
+        ge=0,
+        description="Age at which a session counts half, as a share of the time that the sessions span; 0: never.",
+    )
 
 
 class Table(NamedTuple):
@@ -83,8 +87,7 @@ class Rules:
 def pair_weights(sessions: Sessions, parameters: RulesParameters) -> csr_array:
     """(I, I) row i holds what follows from item i; an item never leads to itself by `item_knn`."""
     clicks, rows, shape = sessions.clicks, sessions.clicks.rows, (sessions.items, sessions.items)
-    rate = np.log(2) / parameters.half_life if parameters.half_life else 0.0
-    of_session = np.exp(-rate * (sessions.at.max(initial=0) - sessions.at.astype(np.float64)))
+    of_session = sessions.recency(parameters.half_life).astype(np.float64)
     total = csr_array(shape, dtype=np.float64)
     for steps in range(1, (1 if parameters.kind == "markov" else parameters.reach) + 1):
         earlier = np.flatnonzero(rows[:-steps] == rows[steps:])

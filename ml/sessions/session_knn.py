@@ -42,7 +42,11 @@ class SessionKnnParameters(Frozen):
     length_norm: float = Field(
         0.0, ge=0, description="Power of a neighbour's length that its similarity is divided by."
     )
-    half_life: float = Field(0.0, ge=0, description="Age at which a neighbour counts half, in units of `at`; 0: never.")
+    half_life: float = Field(
+        0.0,
+        ge=0,
+        description="Age at which a neighbour counts half, as a share of the time that the sessions span; 0: never.",
+    )
 
 
 @dataclass(frozen=True)
@@ -112,12 +116,12 @@ def _tables(sessions: Sessions, parameters: SessionKnnParameters) -> kernels.Tab
     frequency = np.bincount(holders, minlength=sessions.items)
     idf = np.log(max(len(sessions), 2) / np.maximum(frequency, 1))
     distance = decay_table(parameters.distance_decay, parameters.distance_steps)
-    rate = np.log(2) / parameters.half_life if parameters.half_life else 0.0
+    rate = np.float32(sessions.decay_rate(parameters.half_life))
     return kernels.Tables(
         decay_table(parameters.position_decay, parameters.position_steps),
         decay_table(parameters.match_decay, parameters.match_steps),
         distance, (distance * np.float32(parameters.behind)).astype(np.float32),
         (idf**parameters.query_idf).astype(np.float32), (idf**parameters.item_idf).astype(np.float32),
-        (np.maximum(clicks.lengths, 1) ** -parameters.length_norm).astype(np.float32), np.float32(rate),
+        (np.maximum(clicks.lengths, 1) ** -parameters.length_norm).astype(np.float32), rate,
         parameters.neighbours, parameters.sample,
     )  # fmt: skip

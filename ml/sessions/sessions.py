@@ -43,6 +43,21 @@ class Sessions:
             found.update(np.ascontiguousarray(array).tobytes())
         return found.hexdigest()
 
+    def decay_rate(self, half_life: float) -> float:
+        """Per unit of `at`, such that exp(-rate · age) halves once per half-life.
+
+        Args:
+            half_life: A share of the time from the first session to the last, so that one value suits shops of
+                any clock; 0: no decay.
+        """
+        span = float(self.at.max(initial=0) - self.at.min(initial=np.inf)) if len(self) else 0.0
+        return float(np.log(2) / (half_life * span)) if half_life and span else 0.0
+
+    def recency(self, half_life: float) -> Floats:
+        """(S,) what a session weighs, 1 for the latest, by `decay_rate`."""
+        age = self.at.max(initial=0) - self.at
+        return np.exp(-self.decay_rate(half_life) * age).astype(np.float32)
+
     @property
     def counts(self) -> Ints:
         """(I,) clicks of each item."""

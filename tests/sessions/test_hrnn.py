@@ -111,7 +111,7 @@ def test_the_same_session_after_two_histories_yields_two_lists():
 
 def test_an_old_session_weighs_less():
     past = sessions([[0, 1]] * 40 + [[0, 2]] * 40, 3, at=[0.0] * 40 + [100.0] * 40)
-    model = fit(past, half_life=10, loss="softmax")
+    model = fit(past, half_life=0.1, loss="softmax")
     assert model.rank(queries([[0]]), 3).item[0].tolist().index(2) < model.rank(queries([[0]]), 3).item[
         0
     ].tolist().index(1)

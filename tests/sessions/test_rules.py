@@ -26,8 +26,8 @@ def test_item_knn_is_the_cosine_in_both_directions():
     assert not found.diagonal().any()
 
 
-def test_half_life_halves():
-    assert weights(kind="markov", half_life=1)[0, 1] == pytest.approx(0.25 + 0.5)
+def test_a_session_half_the_span_old_counts_half():
+    assert weights(kind="markov", half_life=0.5)[0, 1] == pytest.approx(0.25 + 0.5)
 
 
 def test_ranking_reads_the_last_clicks():

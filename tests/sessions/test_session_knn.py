@@ -32,7 +32,7 @@ def reference(past, prefix, at, p: SessionKnnParameters):
         if shared:
             similar = sum(position[step] * idf[item] ** p.query_idf for step, item in shared)
             similar *= len(session) ** -p.length_norm
-            similar *= 0.5 ** ((at - past.at[number]) / p.half_life) if p.half_life else 1
+            similar *= 0.5 ** ((at - past.at[number]) / (p.half_life * np.ptp(past.at))) if p.half_life else 1
             found.append((number, similar, min(shared)))
     found = sorted(found)[-p.sample :] if p.sample else found
     found = sorted(found, key=lambda entry: (-entry[1], -entry[0]))[: p.neighbours]
@@ -51,7 +51,7 @@ def reference(past, prefix, at, p: SessionKnnParameters):
     [
         {},
         {"neighbours": 2, "sample": 3, "item_idf": 0},
-        {"position_decay": "exponential", "position_steps": 2, "length_norm": 0.5, "half_life": 3, "query_idf": 1},
+        {"position_decay": "exponential", "position_steps": 2, "length_norm": 0.5, "half_life": 0.05, "query_idf": 1},
         {"distance_decay": "reciprocal", "behind": 0.3, "match_decay": "reciprocal", "match_steps": 2, "neighbours": 9},
     ],
 )
@@ -85,7 +85,7 @@ def test_a_query_does_not_depend_on_its_neighbours_in_the_batch():
 
 def test_an_older_neighbour_counts_less():
     past = sessions([[0, 1], [0, 2]], items=6, at=[0, 100])
-    assert fit(past, half_life=10, item_idf=0).rank(queries([[0]]), 3).item[0].tolist() == [0, 2, 1]
+    assert fit(past, half_life=0.1, item_idf=0).rank(queries([[0]]), 3).item[0].tolist() == [0, 2, 1]
 
 
 def test_decay_tables():

@@ -30,7 +30,9 @@ class HrnnParameters(Frozen):
         "sequences", description="A session is one row with a loss a click, or each of its prefixes is a row."
     )
     half_life: float = Field(
-        0.0, ge=0, description="Age at which a session's loss counts half, in units of `at`; 0: never."
+        0.0,
+        ge=0,
+        description="Age at which a session's loss counts half, as a share of the time that the sessions span; 0: never.",
     )
     batch_size: int = Field(256, ge=1, description="Users (or sessions, where nobody is known) side by side.")
     epochs: int = Field(6, ge=1, le=1000, description="Passes over the sessions.")

@@ -92,9 +92,7 @@ class _Training:
         )
         self.random = np.random.default_rng(seed)
         self.objective = Objective(sessions, parameters, self.random, self.device)
-        rate = np.log(2) / parameters.half_life if parameters.half_life else 0.0
-        age = self.sessions.at.max(initial=0) - self.sessions.at
-        self.weight: Floats = np.exp(-rate * age).astype(np.float32)
+        self.weight = self.sessions.recency(parameters.half_life)
 
     def run(self, checkpoint: Checkpoint) -> tuple[HrnnNetwork, list[float]]:
         """All epochs, or those that are left after the checkpoint."""
