@@ -30,6 +30,7 @@ class RecommenderParameters(Frozen):
     """How candidates are found and what the ranker learns from."""
 
     tail: float = Field(0.08, gt=0, lt=1, description="Share of the sessions, the latest, that the ranker learns from.")
+    least: int = Field(300, ge=1, description="Sessions that it learns from at least, up to a third of all.")
     stopping: float = Field(0.25, gt=0, lt=1, description="Share of those, the latest, that stop the trees.")
     cases: int = Field(20_000, ge=1, description="Most next clicks that the ranker learns from, drawn at random.")
     quota: int = Field(100, ge=1, description="Best items of each model that become candidates.")
@@ -41,6 +42,10 @@ class RecommenderParameters(Frozen):
     ranker: LambdaMartParameters = LambdaMartParameters(
         rounds=300, patience=30, learning_rate=0.1, maximum_depth=6, column_sample=0.7
     )
+
+    def split(self, sessions: Sessions) -> tuple[Sessions, Sessions]:
+        """The sessions that the models are fitted on, and the later ones that the ranker learns from."""
+        return sessions.split(max(self.tail, min(self.least / len(sessions), 1 / 3)))
 
 
 @dataclass(frozen=True)
@@ -111,13 +116,21 @@ def fit_ranker(found: Found, tail: Sessions, *, longest: int, seed: int, threads
         BadInput: where the tail has no next click whose target is found.
     """
     parameters = found.parameters
-    before, after = tail.split(parameters.stopping)
+    cases = next_click_cases(tail, longest)
+    stops = cases.session >= len(tail) * (1 - parameters.stopping)
+    if stops.all() or not stops.any():
+        raise BadInput(
+            f"the latest {len(tail)} sessions are too few for the second stage to learn from: "
+            "hand in more sessions, or set a larger recommender.tail"
+        )
     random = np.random.default_rng(seed)
     parts = []
-    for sessions, share in ((before, 1 - parameters.stopping), (after, parameters.stopping)):
-        cases = next_click_cases(sessions, longest)
-        most = min(len(cases), max(round(parameters.cases * share), 1))
-        parts.append(found.labelled(cases.take(np.sort(random.choice(len(cases), most, replace=False)))))
+    for rows, share in (
+        (np.flatnonzero(~stops), 1 - parameters.stopping),
+        (np.flatnonzero(stops), parameters.stopping),
+    ):
+        most = min(len(rows), max(round(parameters.cases * share), 1))
+        parts.append(found.labelled(cases.take(np.sort(random.choice(rows, most, replace=False)))))
     ranker = LambdaMart.fit(parts[0], parts[1], parameters.ranker, seed=seed, threads=threads)
     curve = ranker.curves["validation_ndcg@10"]
     log.info("%s: %d trees, nDCG@10 %.4f of the found targets", NAME, np.argmax(curve) + 1, max(curve))

@@ -103,7 +103,7 @@ def _index(sessions: Sessions) -> kernels.Index:
     place = (np.arange(len(clicks.values)) - clicks.offsets[clicks.rows]).astype(np.int32)
     key = clicks.values.astype(np.int64) * len(clicks) + clicks.rows
     order = np.lexsort((-place, key))
-    order = order[np.r_[True, np.diff(key[order]) > 0]]  # an item's last place in a session
+    order = order[np.r_[True, np.diff(key[order]) > 0][: len(order)]]  # an item's last place in a session
     starts = np.searchsorted(clicks.values[order], np.arange(sessions.items + 1)).astype(np.int64)
     return kernels.Index(
         starts, clicks.rows[order].astype(np.int32), place[order], clicks.offsets, clicks.values, sessions.at

@@ -80,7 +80,7 @@ def _recommender(
     data: SessionData, seed: int,
 ) -> tuple[SessionRecommender, Cost]:  # fmt: skip
     """The ranker, learned from models of the head alone, over the models of all sessions; and what both took."""
-    head, tail = data.train.split(parameters.tail)
+    head, tail = parameters.split(data.train)
     earlier, total = {}, Cost()
     for name in models:
         earlier[name], cost = fitted(configuration.models[name], head, seed)

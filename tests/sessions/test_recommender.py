@@ -62,3 +62,15 @@ def test_a_tail_in_which_nothing_is_found_is_refused():
     found = Found.of(models(past), past, PARAMETERS)
     with pytest.raises(BadInput, match="hand in more sessions"):
         fit_ranker(found, sessions([[2, 3]] * 4, 4), longest=50, seed=0, threads=1)
+
+
+@pytest.mark.parametrize("rows", [[[0, 1]], [[0], [0, 1]], [[0, 1], [0]]])
+def test_a_tail_that_is_too_short_is_refused(rows):
+    past = sessions([[0, 1]] * 8, 4)
+    with pytest.raises(BadInput, match="too few"):
+        fit_ranker(Found.of(models(past), past, PARAMETERS), sessions(rows, 4), longest=50, seed=0, threads=1)
+
+
+@pytest.mark.parametrize(("count", "tail"), [(10, 3), (600, 200), (2000, 300), (10_000, 800)])
+def test_a_small_shop_gives_more_of_its_sessions_to_the_ranker(count, tail):
+    assert len(RecommenderParameters().split(sessions([[0, 1]] * count, 2))[1]) == tail
