@@ -3,6 +3,7 @@ import pytest
 from planted_sessions import fit_small_hrnn as fit
 from planted_sessions import queries, rings
 
+from ml.errors import BadInput
 from ml.sessions.sessions import UNKNOWN, next_click_cases
 
 
@@ -39,3 +40,10 @@ def test_a_warm_start_reaches_full_quality_in_a_fraction_of_the_epochs(champion)
 
 def test_new_users_and_later_days_are_answered_without_training(champion):
     assert champion.rank(queries([[4, 5]], users=[77], at=1e6), 1).item[0, 0] == 6
+
+
+def test_a_champion_of_another_catalogue_or_size_is_refused(champion):
+    with pytest.raises(BadInput, match=r"item\.weight.*carry it over"):
+        fit(rings(10, 4, 7), start=champion)
+    with pytest.raises(BadInput, match=r"session\.weight_hh_l0"):
+        fit(rings(10, 3, 7), start=champion, hidden_size=8)

@@ -11,6 +11,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from ml.artifacts import digest
 from ml.data.arrays import Floats, Indices
+from ml.errors import BadInput
 from ml.logs import get_logger, progress
 from ml.retrieval.two_tower.training import learning_rate_at, reproducible
 from ml.sessions.hrnn.batching import Chains, Step, padded, prefixes
@@ -43,6 +44,9 @@ def train(
 
     Returns:
         The network, ready to answer, and the mean loss of each epoch.
+
+    Raises:
+        BadInput: where the features, the network to start from or the checkpoint do not fit.
     """
     device = chosen_device(parameters.device)
     with reproducible(threads, seed), joined(device) as workers:
@@ -63,6 +67,15 @@ def _network(items: int, parameters: HrnnParameters, content: Floats | None, sta
     features = None if content is None else checked_content(content, items)
     network = HrnnNetwork(items, parameters, features)
     if start is not None:
+        took, needed = (
+            {name: tuple(each.shape) for name, each in one.state_dict().items()} for one in (start, network)
+        )
+        if took != needed:
+            differs = sorted(name for name in took.keys() | needed.keys() if took.get(name) != needed.get(name))
+            raise BadInput(
+                f"start: the model to start from differs in {', '.join(differs)}: "
+                "take its own parameters, and carry it over to the new catalogue first"
+            )
         network.load_state_dict(start.state_dict())
     return network
 
