@@ -109,6 +109,11 @@ def test_the_same_session_after_two_histories_yields_two_lists():
     assert not np.array_equal(found.score[0], found.score[1])
 
 
+@pytest.mark.parametrize(("least_steps", "epochs"), [(0, 2), (20, 2), (60, 5)])
+def test_few_sessions_are_read_more_often(ring, least_steps, epochs):
+    assert len(fit(ring, epochs=2, least_steps=least_steps).curve) == epochs  # 13 batches an epoch
+
+
 def test_an_old_session_weighs_less():
     past = sessions([[0, 1]] * 40 + [[0, 2]] * 40, 3, at=[0.0] * 40 + [100.0] * 40)
     model = fit(past, half_life=0.1, loss="softmax")

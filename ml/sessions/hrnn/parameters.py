@@ -36,6 +36,9 @@ class HrnnParameters(Frozen):
     )
     batch_size: int = Field(256, ge=1, description="Users (or sessions, where nobody is known) side by side.")
     epochs: int = Field(6, ge=1, le=1000, description="Passes over the sessions.")
+    least_steps: int = Field(
+        0, ge=0, description="Steps of the optimiser, at least: where the sessions are few, there are more epochs."
+    )
     learning_rate: float = Field(4e-3, gt=0, le=1, description="Peak step of Adam; decays to a tenth by cosine.")
     weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay of AdamW.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto`: CUDA where there is any.")

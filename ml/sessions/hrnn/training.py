@@ -106,6 +106,8 @@ class _Training:
         self.random = np.random.default_rng(seed)
         self.objective = Objective(sessions, parameters, self.random, self.device)
         self.weight = self.sessions.recency(parameters.half_life)
+        batches = -(-len(self.sessions) // parameters.batch_size)
+        self.epochs = max(parameters.epochs, -(-parameters.least_steps // max(batches, 1)))
 
     def run(self, checkpoint: Checkpoint) -> tuple[HrnnNetwork, list[float]]:
         """All epochs, or those that are left after the checkpoint."""
@@ -113,10 +115,10 @@ class _Training:
         curve = checkpoint.restore(moving)
         if curve:
             log.warning("hrnn goes on after epoch %d: the time measured is that of the rest", len(curve))
-        for epoch in range(len(curve), self.parameters.epochs):
+        for epoch in range(len(curve), self.epochs):
             curve.append(self._epoch(epoch))
             checkpoint.write(moving, curve)
-            log.info("hrnn epoch %d of %d: loss %.4f", epoch + 1, self.parameters.epochs, curve[-1])
+            log.info("hrnn epoch %d of %d: loss %.4f", epoch + 1, self.epochs, curve[-1])
         return self.network.cpu().eval(), curve
 
     def _epoch(self, epoch: int) -> float:
@@ -125,7 +127,7 @@ class _Training:
         groups = list(self.chains.groups(self.parameters.batch_size, self.sessions.clicks.lengths, self.random))
         losses: list[float] = []
         for number, (users, steps) in enumerate(progress(groups, f"hrnn, epoch {epoch + 1}", len(groups))):
-            done = (epoch + (number + 1) / len(groups)) / self.parameters.epochs
+            done = (epoch + (number + 1) / len(groups)) / self.epochs
             for group in self.optimiser.param_groups:
                 group["lr"] = self.parameters.learning_rate * learning_rate_at(done)
             losses += self._group(len(users), steps)
