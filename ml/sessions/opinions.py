@@ -46,10 +46,10 @@ def _opinion(score: Floats, grouped: Ragged) -> Floats:
     mean = np.bincount(rows, score, len(grouped)) / count
     apart = score - mean[rows]
     spread = np.sqrt(np.bincount(rows, apart**2, len(grouped)) / count)
-    columns = [
-        score, score / np.maximum(best, 1e-9)[rows], apart / np.maximum(spread, 1e-9)[rows], places(score, grouped)
-    ]  # fmt: skip
-    return np.stack(columns, axis=1).astype(np.float32)
+    said = np.empty((len(score), len(OF_MODEL)), np.float32)
+    said[:, 0], said[:, 1] = score, score / np.maximum(best, 1e-9)[rows]
+    said[:, 2], said[:, 3] = apart / np.maximum(spread, 1e-9)[rows], places(score, grouped)
+    return said
 
 
 def places(score: Floats, grouped: Ragged) -> Ints:

@@ -56,7 +56,8 @@ class Sessions:
     def recency(self, half_life: float) -> Floats:
         """(S,) what a session weighs, 1 for the latest, by `decay_rate`."""
         age = self.at.max(initial=0) - self.at
-        return np.exp(-self.decay_rate(half_life) * age).astype(np.float32)
+        weight: Floats = np.exp(-self.decay_rate(half_life) * age).astype(np.float32)
+        return weight
 
     @property
     def counts(self) -> Ints:

@@ -44,7 +44,7 @@ class Objective:
             catalogue = network.vectors(torch.arange(network.items + 1, device=self.device))  # (I + 1, D)
             return Batch(catalogue[clicked], drawn, catalogue[1:])
         vectors = network.vectors(torch.cat([clicked.flatten(), drawn]))
-        embedded = vectors[: clicked.numel()].unflatten(0, clicked.shape)  # (B, T, D)
+        embedded = vectors[: clicked.numel()].view(*clicked.shape, vectors.shape[1])  # (B, T, D)
         return Batch(embedded, drawn, vectors[clicked.numel() :])
 
     def __call__(self, network: HrnnNetwork, batch: Batch, wanted: Tensor, target: Tensor, at: Tensor) -> Tensor:

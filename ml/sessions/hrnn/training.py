@@ -60,7 +60,7 @@ def chosen_device(wanted: str) -> torch.device:
     """The device of this name; `auto`: CUDA where there is any, each of several processes its own."""
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(wanted, int(os.environ.get("LOCAL_RANK", "0")) if wanted == "cuda" else None)
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if wanted == "cuda" else torch.device(wanted)
 
 
 def _network(items: int, parameters: HrnnParameters, content: Floats | None, start: HrnnNetwork | None) -> HrnnNetwork:
