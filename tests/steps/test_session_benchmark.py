@@ -9,8 +9,9 @@ from ml.steps.session_fitting import measured
 
 
 @pytest.fixture
-def files(tmp_path):
+def files(tmp_path, monkeypatch):
     """Sessions that walk around a ring of 30 items, and cases that go on from there."""
+    monkeypatch.setenv("SLATE_HOME", str(tmp_path / "home"))
     walks = pd.DataFrame([(s, p, (s * 7 + p) % 30) for s in range(60) for p in range(4)])
     walks.columns = ["session_id", "position", "item_id"]
     asked = pd.DataFrame([{"case_id": n, "prefix": [n % 30], "target": (n + 1) % 30} for n in range(40)])
@@ -37,6 +38,29 @@ def test_one_json_document_with_a_row_a_model(files, capsys):
         assert {"train_seconds", "predictions_per_second", "peak_memory_mb"} <= set(row)
         assert row["metrics"]["p@20"].keys() == {"mean", "low", "high"}
     assert rows[1]["metrics"]["mrr@20"] == {"mean": 1.0, "low": 1.0, "high": 1.0}
+
+
+WHOLE = """
+models:
+  knn: {model: session_knn}
+  markov: {model: rules, parameters: {kind: markov}}
+  hrnn: {model: hrnn, parameters: {embedding_size: 8, hidden_size: 8, batch_size: 16, negatives: 16, epochs: 2}}
+recommender: {quota: 10, candidates: 20, ranker: {rounds: 10, minimum_child_weight: 0.1}}
+"""
+
+
+def test_the_recommender_is_the_last_row_and_a_network_is_learned_once(files, capsys):
+    (files / "config.yaml").write_text(WHOLE)
+    documents = []
+    for _ in range(2):
+        assert run(files, "--json") == 0
+        documents.append({row["model"]: row for row in json.loads(capsys.readouterr().out)["rows"]})
+    first, again = documents
+    assert list(first) == ["knn", "markov", "hrnn", "recommender"]
+    assert first["recommender"]["metrics"]["p@5"]["mean"] > 0.9
+    assert first["recommender"]["train_seconds"] > first["hrnn"]["train_seconds"] > 0
+    assert again["hrnn"]["train_seconds"] == first["hrnn"]["train_seconds"]  # found again, with what it took
+    assert again["recommender"]["metrics"] == first["recommender"]["metrics"]
 
 
 def test_people_get_a_table(files, capsys, monkeypatch):
