@@ -29,14 +29,22 @@ def features_as_of(domain: str, params: dict[str, Any] | None = None) -> str:
 
 
 @task
-def start_training(domain: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+def search_parameters(domain: str, params: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:
+    """Search the retrievers' parameters on the validation window, where the form asks for trials."""
+    return steps.search_all(domain, dict(params or {}))
+
+
+@task
+def start_training(
+    domain: str, found: dict[str, dict[str, Any]], params: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Choose the features, cut time into windows and open the MLflow run."""
-    return steps.start_training(domain, dict(params or {}))
+    return steps.start_training(domain, dict(params or {}), found)
 
 
 @task
 def train_retriever(training: dict[str, Any], name: str) -> dict[str, Any]:
-    """Fit one retriever on what was known before the ranker's labels, and again on all there is."""
+    """Fit one retriever on what was known before the ranker's labels."""
     if name not in steps.trained_retrievers(training):
         raise AirflowSkipException(f"{name} is not among the retrievers of this run")
     return steps.train_retriever(training, name)
@@ -44,7 +52,7 @@ def train_retriever(training: dict[str, Any], name: str) -> dict[str, Any]:
 
 @task(trigger_rule=TriggerRule.NONE_FAILED)
 def train_ranker(training: dict[str, Any]) -> dict[str, Any]:
-    """Fit LambdaMART on the merged candidates of the trained retrievers."""
+    """Fit the rankers on the merged candidates of the trained retrievers; keep the better one on validation."""
     return steps.train_ranker(training)
 
 
@@ -65,12 +73,13 @@ def train(domain: Domain) -> None:
     features = Asset(asset_name(domain.name, "features"))
     challenger = Asset(asset_name(domain.name, "challenger"))
     with DAG(**dag_options(domain, "train", __doc__), schedule=[features], params=parameters(domain)):
-        training = start_training(domain.name)
+        found = search_parameters(domain.name)
+        training = start_training(domain.name, found)
         names = dict.fromkeys([*domain.quotas, *domain.baselines])
         retrievers = [train_retriever.override(task_id=f"train_{name}")(training, name) for name in names]
         ranked = train_ranker(training)
         published = publish.override(outlets=[challenger])(training)
-        features_as_of(domain.name) >> training
+        features_as_of(domain.name) >> found
         retrievers >> ranked >> evaluate(training) >> published
 
 

@@ -95,14 +95,43 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
     embedding_size: Annotated[int | None, typer.Option(help="Dimensions of learned vectors.")] = None,
     loss: Annotated[str | None, typer.Option(help="Loss of the two-tower model.")] = None,
+    search_trials: Annotated[int, typer.Option(help="Trials of a search of each model's parameters before.")] = 0,
+    ranker: Annotated[
+        str, typer.Option(help="lambdamart, dcn, or best: both, and the better one is kept.")
+    ] = "lambdamart",
     json: JsonOption = False,
 ) -> None:
     """Train one model or all of them; what has not changed is reused."""
     from ml import steps
 
     chosen = {"models": models, "as_of": as_of, "seed": seed, "epochs": epochs, "embedding_size": embedding_size}
-    result = steps.train(domain, model.replace("-", "_"), chosen | {"loss": loss})
+    result = steps.train(
+        domain, model.replace("-", "_"), chosen | {"loss": loss, "search_trials": search_trials, "ranker": ranker}
+    )
     output.emit(result, json, output.fields("Trained"))
+
+
+@app.command(epilog="Examples: `slate search als --trials 20` · `slate search ranker --trials 30 --keep`")
+def search(
+    model: Annotated[str, typer.Argument(help="A retriever such as `two-tower`, or `ranker`.")],
+    domain: DomainOption = "retail",
+    trials: Annotated[int, typer.Option(help="Finished trials wanted in all, the default's among them.")] = 20,
+    objective: Annotated[
+        str | None, typer.Option(help="Validation metric of a retriever's trial; default: validation_all_recall@100.")
+    ] = None,
+    as_of: AsOfOption = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 7,
+    keep: Annotated[
+        bool, typer.Option(help="Write what was found to `configs/training/<source>.yaml`, for every training to come.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Search a model's parameters on validation; goes on where an earlier search stopped or was killed."""
+    from ml import steps
+
+    name, wanted = model.replace("-", "_"), {"objective": objective} if objective else {}
+    result = steps.search(domain, name, trials, {"as_of": as_of, "seed": seed}, keep=keep, **wanted)
+    output.emit(result, json, output.fields("Searched"))
 
 
 @app.command(epilog="Example: `slate evaluate --json`")
@@ -230,6 +259,17 @@ def bench_demo(
     output.emit(turns, json, stages)
 
 
+@bench.command("position-bias", epilog="Example: `slate bench position-bias --json`")
+def bench_position_bias(
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the requests, the clicks and the rankers.")] = 7,
+    json: JsonOption = False,
+) -> None:
+    """Whether corrections of position bias work, on clicks whose examination curve is known."""
+    from ml.evaluation.position_bias import check
+
+    output.emit(check(seed), json, output.position_bias)
+
+
 @bench.command("index", epilog="Example: `slate bench index --json`")
 def bench_index(domain: DomainOption = "retail", json: JsonOption = False) -> None:
     """Recall and speed of each nearest-neighbour index on the champion's own vectors."""
@@ -266,3 +306,22 @@ def bench_hrnn(
     from ml import steps
 
     output.emit(steps.bench_hrnn(train, config, seed=seed), json, output.training_loops)
+
+
+@bench.command(
+    "baskets",
+    epilog="Example: `slate bench baskets --history history.parquet --next next.parquet --config tafeng --json`",
+)
+def bench_baskets(
+    history: Annotated[Path, typer.Option(help="Parquet file of past baskets.")],
+    following: Annotated[Path, typer.Option("--next", help="Parquet file of each customer's next basket.")],
+    config: Annotated[
+        str, typer.Option(help="A parameter file of `configs/baskets/`, by name or by path.")
+    ] = "default",
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 7,
+    json: JsonOption = False,
+) -> None:
+    """Accuracy, speed and memory of every next-basket model on two files of baskets."""
+    from ml import steps
+
+    output.emit(steps.bench_baskets(history, following, config, seed=seed), json, output.basket_models)

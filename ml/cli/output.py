@@ -77,6 +77,21 @@ def training_loops(document: Mapping[str, Any]) -> Iterable[Table]:
     yield from fields("One answer, milliseconds")(document["latency_ms"])
 
 
+def basket_models(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render one row a next-basket model, a table a part; shares in percent, with 95% intervals where there is one."""
+    rows = document["rows"]
+    for part, title in (("metrics", "all items"), ("repeats", "taken before"), ("discoveries", "never taken before")):
+        names = list(rows[0][part]) if rows else []
+        body = [(row["model"], *(_percent(row[part][name]) for name in names)) for row in rows]
+        yield table(f"Next basket, {title}, in percent", ("model", *names), body)
+    cost = [
+        (row["model"], f"{row['train_seconds']:.1f}", f"{row['predictions_per_second']:,.0f}",
+         f"{row['peak_memory_mb']:,.0f}")
+        for row in rows
+    ]  # fmt: skip
+    yield table("What it costs", ("model", "training s", "predictions/s", "peak MB"), cost)
+
+
 def slate(result: Mapping[str, Any]) -> Iterable[Table]:
     """Render the items of a slate, or items similar to another."""
     subject = result.get("user_id") or result.get("item_id")
@@ -98,6 +113,27 @@ def status(result: Mapping[str, Any]) -> Iterable[Table]:
         for step, run in result["runs"].items()
     ]
     yield table("Last runs", ("step", "state", "started", "seconds", "message"), runs)
+
+
+def position_bias(document: Mapping[str, Any]) -> Iterable[Table | str]:
+    """Render the examination curve, what each training reached, and what the figures are."""
+    curve, trained = document["examination"], document["trainings"]
+    figures = ("true", "estimated", "lowest", "highest", "share_of_clicks")
+    rows = [[row["position"], *(f"{row[name]:.3f}" for name in figures)] for row in curve["positions"]]
+    yield table("Examination, relative to the first position", ("position", *figures), rows)
+    yield f"Farthest from the truth, over {curve['logs']} logs: {curve['largest_error']:.1%}. {curve['what']}\n"
+    measured = ("ndcg@10", "gain", "gap_closed")
+    rows = [
+        [row["ranker"], row["learns_from"], *(_interval(row[name]) for name in measured)] for row in trained["rows"]
+    ]
+    yield table("Rankers, judged by true relevance", ("ranker", "learns from", *measured), rows)
+    yield f"{trained['what']} CPU seconds of all: {document['cpu_seconds']:.0f}."
+
+
+def _interval(measured: Mapping[str, float | None] | None) -> str | None:
+    if measured is None or None in measured.values():
+        return None
+    return f"{measured['mean']:.4f} [{measured['low']:.4f}, {measured['high']:.4f}]"
 
 
 def _short(value: Any) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Indices = NDArray[np.int32]
 Floats = NDArray[np.float32]
+Reals = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
 Strings = NDArray[np.object_]
 

@@ -144,16 +144,26 @@ def requests_for(log: Log, user: Indices, moment: Ints) -> Requests:
     """
     known = np.maximum(user, 0)
     starts = log.offsets[known]
-    # Order by user, then time, makes one sorted key of both.
-    span = np.int64(max(int(log.at.max(initial=0)), int(np.max(moment, initial=0)))) + 1
-    key = log.user.astype(np.int64) * span + log.at
-    stops = np.maximum(np.searchsorted(key, known * span + moment, side="left"), starts)
+    stops = first_at(log.at, starts, log.offsets[np.minimum(known + 1, log.users)], np.asarray(moment))
     stops = np.where(user < 0, starts, stops)
     place = np.where(stops > starts, log.place[np.maximum(stops - 1, 0)] if len(log) else -1, -1).astype(np.int32)
     return Requests(
         np.asarray(user, np.int32), np.asarray(moment, np.int64), place,
         log.history().cut(starts, stops), Ragged.empty(len(user)),
     )  # fmt: skip
+
+
+def first_at(at: Ints, starts: Ints, stops: Ints, moment: Ints) -> Ints:
+    """(R,) the first position in each range [starts, stops) of ascending times that is not before its moment.
+
+    All ranges are bisected together: a single sorted key of user and time would outgrow 64 bits at some thousand users.
+    """
+    low, high = starts.copy(), stops.copy()
+    while (open_ := low < high).any():
+        middle = np.where(open_, (low + high) // 2, 0)
+        earlier = open_ & (at[middle] < moment)
+        low, high = np.where(earlier, middle + 1, low), np.where(open_ & ~earlier, middle, high)
+    return low
 
 
 def user_cases(log: Log, start: int, stop: int) -> Cases:

@@ -10,9 +10,10 @@ from ml.artifacts import read_json, write_json
 from ml.data.arrays import Floats, Indices, Ints, Ragged
 from ml.data.requests import Requests
 from ml.features.store import Snapshot
+from ml.ranking import load_ranker
 from ml.ranking.candidates import merge
+from ml.ranking.contract import Ranker
 from ml.ranking.frame import build_frame
-from ml.ranking.lambdamart import LambdaMart
 from ml.ranking.training import ordered
 from ml.retrieval import get_retriever
 from ml.retrieval.contract import Ranking, Retriever, State, top_k
@@ -46,7 +47,7 @@ class Recommender:
     """Retrievers and a ranker that were trained together, with the quotas that they were trained with."""
 
     retrievers: dict[str, Retriever]
-    ranker: LambdaMart
+    ranker: Ranker
     quotas: dict[str, int]
     maximum: int
 
@@ -109,4 +110,4 @@ class Recommender:
         """Read what `save` wrote."""
         described = read_json(folder / "recommender.json")
         retrievers = {name: get_retriever(name).load(folder / "retrievers" / name) for name in described["retrievers"]}
-        return cls(retrievers, LambdaMart.load(folder / "ranker"), described["quotas"], described["maximum"])
+        return cls(retrievers, load_ranker(folder / "ranker"), described["quotas"], described["maximum"])

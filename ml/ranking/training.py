@@ -8,8 +8,8 @@ from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, is_among
 from ml.data.requests import Requests
 from ml.features.store import Snapshot
 from ml.ranking.candidates import Candidates
+from ml.ranking.contract import LabelledFrame
 from ml.ranking.frame import Frame, build_frame
-from ml.ranking.lambdamart import LabelledFrame
 
 
 def label_candidates(candidates: Candidates, labels: Ragged) -> Floats:
@@ -52,7 +52,14 @@ def concatenate(frames: Sequence[LabelledFrame]) -> LabelledFrame:
     offsets = np.r_[0, np.cumsum(lengths[lengths > 0])].astype(np.int64)
     values = np.concatenate([part.frame.values for part in frames])
     frame = Frame(frames[0].frame.names, values, offsets)
-    return LabelledFrame(frame, np.concatenate([part.label for part in frames]))
+    label = np.concatenate([part.label for part in frames])
+    weights = [part.weight for part in frames if part.weight is not None]
+    positions = [part.position for part in frames if part.position is not None]
+    if {len(weights), len(positions)} - {0, len(frames)}:
+        raise ValueError("some frames say where candidates were shown, or what labels weigh, and others do not")
+    return LabelledFrame(
+        frame, label, np.concatenate(weights) if weights else None, np.concatenate(positions) if positions else None
+    )
 
 
 def ordered(candidates: Candidates, score: Floats, k: int) -> tuple[Indices, Floats, Ints]:

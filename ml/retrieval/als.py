@@ -6,7 +6,7 @@ user who came yesterday, or was held out of training, is served like any other.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from pydantic import Field
@@ -19,17 +19,24 @@ from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.history import decay, history_matrix
 from ml.retrieval.sparse import summed
 from ml.retrieval.stored import Stored
+from ml.searched import Searched
 from ml.threads import one_blas_thread
 
 
 class AlsParameters(Frozen):
     """Size of the factorisation, and how sure a count makes it."""
 
-    embedding_size: int = Field(64, ge=1, description="Numbers a vector.")
+    embedding_size: Annotated[int, Searched(32, 128, log=True)] = Field(64, ge=1, description="Numbers a vector.")
     epochs: int = Field(15, ge=1, description="Alternations of solving users and items.")
-    regularisation: float = Field(1.0, gt=0, description="Added to the diagonal of each normal equation.")
-    confidence: float = Field(2.0, gt=0, description="A count of c times the usual weighs 1 + confidence · ln(1 + c).")
-    half_life_days: float = Field(90.0, gt=0, description="Days after which an event counts half.")
+    regularisation: Annotated[float, Searched(0.1, 30, log=True)] = Field(
+        1.0, gt=0, description="Added to the diagonal of each normal equation."
+    )
+    confidence: Annotated[float, Searched(0.3, 30, log=True)] = Field(
+        2.0, gt=0, description="A count of c times the usual weighs 1 + confidence · ln(1 + c)."
+    )
+    half_life_days: Annotated[float, Searched(20, 365, log=True)] = Field(
+        90.0, gt=0, description="Days after which an event counts half."
+    )
 
 
 @dataclass(frozen=True)

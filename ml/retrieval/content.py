@@ -6,7 +6,7 @@ a new one can be found on its first day.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -19,14 +19,17 @@ from ml.domains.domain import Frozen
 from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.history import decay, history_matrix
 from ml.retrieval.stored import Stored
+from ml.searched import Searched
 
 
 class ContentParameters(Frozen):
     """Size of the text vectors, and how a history is weighed."""
 
     embedding_size: int = Field(128, ge=1, description="Numbers a vector.")
-    half_life_days: float = Field(30.0, gt=0, description="Days after which an event of a history counts half.")
-    popularity_share: float = Field(
+    half_life_days: Annotated[float, Searched(7, 120, log=True)] = Field(
+        30.0, gt=0, description="Days after which an event of a history counts half."
+    )
+    popularity_share: Annotated[float, Searched(0, 0.5)] = Field(
         0.1, ge=0, description="Added to the cosine for each unit of ln(1 + decayed events with the item)."
     )
     popularity_half_life_days: float = Field(14.0, gt=0, description="Days after which such an event counts half.")

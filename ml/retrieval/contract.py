@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
-from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, distinct, is_among
+from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, Reals, distinct, is_among
 from ml.data.dataset import Dataset
 from ml.data.requests import Requests
 from ml.domains.domain import Frozen
@@ -67,7 +67,7 @@ class Ranking:
     score: Floats  # (R, K)
 
 
-def top_k(scores: Floats, k: int, *, exclude: Ragged | None = None, only: Ragged | None = None) -> Ranking:
+def top_k(scores: Reals, k: int, *, exclude: Ragged | None = None, only: Ragged | None = None) -> Ranking:
     """The K best items of each row of `scores` (R, items), best first, ties by item number.
 
     Args:
@@ -98,7 +98,7 @@ def top_k(scores: Floats, k: int, *, exclude: Ragged | None = None, only: Ragged
     return _ordered(row, item, scores[row, item], rows, k)
 
 
-def _contenders(scores: Floats, k: int) -> Bools:
+def _contenders(scores: Reals, k: int) -> Bools:
     """(R, items) a mask of few items that holds the K best of each row.
 
     The K-th best of the maxima of disjoint blocks is a lower bound of the K-th best score, found in one pass.
@@ -116,7 +116,7 @@ def _contenders(scores: Floats, k: int) -> Bools:
     return mask
 
 
-def _exactly(scores: Floats, k: int) -> Bools:
+def _exactly(scores: Reals, k: int) -> Bools:
     """(items,) a mask of the K best items of one row, ties by item number."""
     last = np.partition(scores, len(scores) - k)[len(scores) - k]
     mask: Bools = scores > last
@@ -125,7 +125,7 @@ def _exactly(scores: Floats, k: int) -> Bools:
     return mask
 
 
-def _ordered(row: Ints, item: Ints, score: Floats, rows: int, k: int) -> Ranking:
+def _ordered(row: Ints, item: Ints, score: Reals, rows: int, k: int) -> Ranking:
     """The K best of the contenders (N,), which come in order of row and item."""
     order = np.lexsort((-score, row))
     row, item, score = row[order], item[order], score[order]
@@ -137,6 +137,6 @@ def _ordered(row: Ints, item: Ints, score: Floats, rows: int, k: int) -> Ranking
     return Ranking(found, values)
 
 
-def _refuse_nan(scores: Floats) -> None:
+def _refuse_nan(scores: Reals) -> None:
     if np.isnan(scores).any():
         raise ValueError("a score is NaN, which has no place in a ranking: say `-inf` for what is no candidate")

@@ -5,7 +5,7 @@ product of the binary session × item matrix with itself, done in blocks of item
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -19,6 +19,7 @@ from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.history import history_matrix
 from ml.retrieval.sparse import add_scores, product_scores, rows_of, strongest, summed
 from ml.retrieval.stored import Stored
+from ml.searched import Searched
 
 BLOCK = 4096  # items a block of the product
 
@@ -29,21 +30,27 @@ class SimilarityParameters(Frozen):
     similarity: Literal["cosine", "lift"] = Field(
         "cosine", description="Shared sessions over sqrt(own · own), or over what chance would share."
     )
-    shrinkage: float = Field(20.0, ge=0, description="Shared sessions at which a similarity counts half.")
+    shrinkage: Annotated[float, Searched(1, 100, log=True)] = Field(
+        20.0, ge=0, description="Shared sessions at which a similarity counts half."
+    )
     neighbours: int = Field(200, ge=1, description="Similar items kept for each item.")
 
 
 class ItemToItemParameters(SimilarityParameters):
     """How alike two items are, and how a history is weighed."""
 
-    half_life_days: float = Field(60.0, gt=0, description="Days after which an event of a history counts half.")
-    own_similarity: float = Field(1.0, ge=0, description="Similarity of an item with itself; 0: no repeats as such.")
+    half_life_days: Annotated[float, Searched(10, 180, log=True)] = Field(
+        60.0, gt=0, description="Days after which an event of a history counts half."
+    )
+    own_similarity: Annotated[float, Searched(0, 3)] = Field(
+        1.0, ge=0, description="Similarity of an item with itself; 0: no repeats as such."
+    )
 
 
 class BasketParameters(SimilarityParameters):
     """How alike two items are, and how the items of the current session are weighed."""
 
-    position_decay: float = Field(
+    position_decay: Annotated[float, Searched(0.4, 1)] = Field(
         0.8, gt=0, le=1, description="Factor an item back from the session's latest, where sessions have an order."
     )
 

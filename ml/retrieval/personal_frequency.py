@@ -1,7 +1,7 @@
 """What this user takes again and again: the own history, counted with exponential decay."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
@@ -12,13 +12,16 @@ from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.history import decay, sessions_since
 from ml.retrieval.sparse import dense_scores, summed
 from ml.retrieval.stored import Stored
+from ml.searched import Searched
 
 
 class PersonalFrequencyParameters(Frozen):
     """How a user's own events are counted."""
 
-    half_life_days: float = Field(90.0, gt=0, description="Days after which an event counts half.")
-    session_decay: float = Field(
+    half_life_days: Annotated[float, Searched(20, 365, log=True)] = Field(
+        90.0, gt=0, description="Days after which an event counts half."
+    )
+    session_decay: Annotated[float, Searched(0.9, 1)] = Field(
         0.99, gt=0, le=1, description="Factor for every later session of the user since the event; 1: none."
     )
 

@@ -1,7 +1,7 @@
 """What everybody takes lately, by place: exponentially decayed counts, a place's own shrunk to the overall ones."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -15,13 +15,16 @@ from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.history import decay
 from ml.retrieval.sparse import rows_of, summed
 from ml.retrieval.stored import Stored
+from ml.searched import Searched
 
 
 class PopularityParameters(Frozen):
     """How popularity is counted."""
 
-    half_life_days: float = Field(14.0, gt=0, description="Days after which an event counts half.")
-    shrinkage: float = Field(
+    half_life_days: Annotated[float, Searched(3, 90, log=True)] = Field(
+        14.0, gt=0, description="Days after which an event counts half."
+    )
+    shrinkage: Annotated[float, Searched(300, 30000, log=True)] = Field(
         3000.0, gt=0, description="Decayed events at which a place's own shares and the overall ones count the same."
     )
     counted: Literal["events", "users"] = Field(

@@ -7,7 +7,7 @@ the mean of the nearest neighbours' vectors.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from pydantic import Field
@@ -21,16 +21,23 @@ from ml.retrieval.contract import State, TrainingData, top_k
 from ml.retrieval.history import sessions_since
 from ml.retrieval.sparse import add_scores, product_scores, rows_of, summed
 from ml.retrieval.stored import Stored
+from ml.searched import Searched
 
 
 class TifuKnnParameters(Frozen):
     """Names as in the paper where it has no common one here."""
 
-    neighbours: int = Field(300, ge=1, description="Nearest users whose mean is blended in.")
-    group_size: int = Field(7, ge=1, description="Sessions a group.")
-    within_decay: float = Field(1.0, gt=0, le=1, description="Factor a session back within its group (r_b).")
-    group_decay: float = Field(0.75, gt=0, le=1, description="Factor a group back (r_g).")
-    own_share: float = Field(0.5, ge=0, le=1, description="Weight of the own vector, the rest is the neighbours'.")
+    neighbours: Annotated[int, Searched(100, 900, log=True)] = Field(
+        300, ge=1, description="Nearest users whose mean is blended in."
+    )
+    group_size: Annotated[int, Searched(3, 15)] = Field(7, ge=1, description="Sessions a group.")
+    within_decay: Annotated[float, Searched(0.6, 1)] = Field(
+        1.0, gt=0, le=1, description="Factor a session back within its group (r_b)."
+    )
+    group_decay: Annotated[float, Searched(0.5, 1)] = Field(0.75, gt=0, le=1, description="Factor a group back (r_g).")
+    own_share: Annotated[float, Searched(0.1, 0.9)] = Field(
+        0.5, ge=0, le=1, description="Weight of the own vector, the rest is the neighbours'."
+    )
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from ml.domains import Domain
 from ml.domains.domain import Frozen
 from ml.errors import BadInput
 
+RANKER = "ranker"
+
 
 class TrainingParameters(Frozen):
     """Parameters of one training run; what is left out keeps each model's own default."""
@@ -20,6 +22,12 @@ class TrainingParameters(Frozen):
     embedding_size: int | None = Field(None, ge=4, le=512, description="Dimensions of learned vectors.")
     learning_rate: float | None = Field(None, gt=0, lt=10, description="Step size of the neural models.")
     loss: Literal["softmax", "contrastive", "triplet"] | None = Field(None, description="Loss of the two-tower model.")
+    search_trials: int = Field(
+        0, ge=0, le=500, description="Trials of a search of each model's parameters on validation; 0: no search."
+    )
+    ranker: Literal["best", "lambdamart", "dcn"] = Field(
+        "lambdamart", description="Ranker to train; best: all of them, and the better one on validation is kept."
+    )
 
     def retrievers(self, domain: Domain) -> tuple[str, ...]:
         """The chosen retrievers, in the domain's order; raises `BadInput` for one that it does not declare."""
@@ -30,18 +38,37 @@ class TrainingParameters(Frozen):
             )
         return tuple(name for name in domain.quotas if name in (self.models or domain.quotas))
 
-    def of_retriever(self, name: str) -> Frozen:
-        """The parameters of one retriever: those chosen here that it has, defaults for the rest."""
-        from ml.retrieval import get_retriever  # here, so that Airflow reads the form without numpy and pandas
+    def of_retriever(self, name: str, found: Mapping[str, Any] | None = None) -> Frozen:
+        """The parameters of one retriever: those chosen here that it has, else those found, else its defaults."""
+        return self._of(name, kind_of(name), found or {})
 
-        kind = get_retriever(name).Parameters
+    def of_rankers(self, found: Mapping[str, Any] | None = None) -> dict[str, Frozen]:
+        """Name of each ranker to train → its parameters: those chosen here reach the neural ones, those found the trees."""
+        from ml.ranking import RANKERS, get_ranker
+
+        kinds = {name: get_ranker(name) for name in (RANKERS if self.ranker == "best" else [self.ranker])}
+        return {
+            name: self._of(name, kind.Parameters, {}) if kind.neural else kind.Parameters.model_validate(found or {})
+            for name, kind in kinds.items()
+        }
+
+    def _of(self, name: str, kind: type[Frozen], found: Mapping[str, Any]) -> Frozen:
         chosen = {
             field: value for field, value in self.model_dump(exclude_none=True).items() if field in kind.model_fields
         }
         try:
-            return kind.model_validate(chosen)
+            return kind.model_validate({**found, **chosen})
         except ValidationError as error:
             raise BadInput(f"parameters of {name}: {describe(error)}") from None
+
+
+def kind_of(model: str) -> type[Frozen]:
+    """What can be set for a retriever, or for the `ranker` (its trees); raises `BadInput` for any other."""
+    # Imported here, so that Airflow reads the form without numpy and pandas.
+    from ml.ranking.lambdamart import LambdaMartParameters
+    from ml.retrieval import get_retriever
+
+    return LambdaMartParameters if model == RANKER else get_retriever(model).Parameters
 
 
 def parse_parameters(given: Mapping[str, Any]) -> TrainingParameters:

@@ -9,7 +9,7 @@ from ml.evaluation.replay import Key, fingerprint
 from ml.evaluation.segments import Batch, Segment
 from ml.logs import progress
 from ml.ranking.candidates import merge
-from ml.ranking.lambdamart import LabelledFrame
+from ml.ranking.contract import LabelledFrame
 from ml.ranking.training import concatenate, labelled_frame
 from ml.retrieval.contract import Ranking
 from ml.steps.workbench import Workbench

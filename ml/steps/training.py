@@ -15,15 +15,17 @@ from ml.data.dataset import load_dataset
 from ml.errors import BadInput, RunFailed
 from ml.evaluation.replay import load_rankings, rank_batches, save_rankings
 from ml.logs import get_logger
-from ml.ranking.lambdamart import LambdaMart, LambdaMartParameters
+from ml.ranking import Ranker, get_ranker, load_ranker
 from ml.ranking.recommender import Recommender
+from ml.ranking.selection import best, fit_rankers
 from ml.retrieval import Ranking, Retriever, get_retriever
 from ml.settings import settings
-from ml.steps.parameters import TrainingParameters, parse_parameters
+from ml.steps.parameters import RANKER, TrainingParameters, parse_parameters
 from ml.steps.ranker_rows import ranker_rows
 from ml.steps.record import recorded
 from ml.steps.training_features import current_features, features_as_of, find_features, refuse_too_little
-from ml.steps.training_log import log_ranker, log_retriever
+from ml.steps.training_log import log_rankers, log_retriever
+from ml.steps.tuned import tuned_parameters
 from ml.steps.workbench import Workbench, open_workbench, ranker_inputs, retriever_inputs
 
 DEPTH = 100  # the deepest cut that is measured
@@ -32,12 +34,15 @@ Training = dict[str, Any]
 
 
 @recorded("start_training")
-def start_training(domain: str, parameters: Mapping[str, Any] | None = None) -> Training:
+def start_training(
+    domain: str, parameters: Mapping[str, Any] | None = None, found: Mapping[str, Mapping[str, Any]] | None = None
+) -> Training:
     """Describe a training run and open its MLflow run.
 
     Args:
         domain: A declared domain whose features, as of the wanted date, are published (`features_as_of` does it).
         parameters: See `TrainingParameters`.
+        found: What a search found, by model (`search_all`).
 
     Returns:
         The training: what to learn from, which models, with which parameters.
@@ -49,8 +54,8 @@ def start_training(domain: str, parameters: Mapping[str, Any] | None = None) -> 
     from ml.tracking import runs
 
     chosen = parse_parameters(parameters or {})
-    features = _features(domain, chosen.as_of)
-    training = _described(domain, chosen, features)
+    training = describe_training(domain, chosen, found)
+    features = Path(training["features"])
     training["parent_run"] = runs.open_training(
         domain, training["key"], {"chosen": chosen.model_dump(mode="json", exclude_none=True)},
         {"domain": domain, "as_of": manifest(features)["as_of"], "features": manifest(features)["key"]}, data=features,
@@ -78,21 +83,25 @@ def train_retriever(training: Training, name: str) -> dict[str, Any]:
 
 @recorded("train_ranker")
 def train_ranker(training: Training) -> dict[str, Any]:
-    """Train the ranker on what the retrievers found in the ranker's window, and log it as a child run."""
+    """Train the rankers on what the retrievers found in the ranker's window, keep the better one, and log each."""
     folder = ranker_artifact(training)
-    metrics: dict[str, float] = manifest(folder)["metrics"]
-    log_ranker(training, folder, metrics)
-    return {"domain": training["domain"], "model": "ranker", "path": str(folder), "metrics": metrics}
+    log_rankers(training, folder)
+    described = manifest(folder)
+    kept = {"ranker": described["ranker"], "metrics": described["metrics"]}
+    return {"domain": training["domain"], "model": "ranker", "path": str(folder), **kept}
 
 
 def train(domain: str, model: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Start a training and run one of its parts by hand: a retriever, the `ranker`, or `all`.
 
-    Features as of a date that has none are made first, as in Airflow by a task of its own.
+    Features as of a date that has none are made first, and parameters are searched where `search_trials` says so, as
+    in Airflow by tasks of their own.
     """
+    from ml.steps.searching import search_all  # which describes trainings as this file does
+
     if (as_of := parse_parameters(parameters).as_of) is not None:
         features_as_of(domain, as_of)
-    training = start_training(domain, parameters)
+    training = start_training(domain, parameters, search_all(domain, parameters))
     names = {"all": trained_retrievers(training), "ranker": ()}.get(model, (model,))
     if unknown := set(names) - set(trained_retrievers(training)):
         raise BadInput(
@@ -115,7 +124,7 @@ def retriever_artifact(training: Training, name: str) -> Path:
 
 
 def ranker_artifact(training: Training) -> Path:
-    """The trained ranker, made now if it is not there yet."""
+    """The trained rankers, made now if they are not there yet; the manifest names the one that is kept."""
     return build("ranker", ranker_inputs(training), lambda folder: _grow(training, folder))
 
 
@@ -145,9 +154,9 @@ def rankings_of(training: Training, name: str) -> dict[Any, Ranking]:
     return load_rankings(retriever_artifact(training, name) / "rankings.npz")
 
 
-def _ranker_and_quotas(training: Training) -> tuple[LambdaMart, dict[str, int], int]:
-    ranker = LambdaMart.load(ranker_artifact(training) / "model")
-    return ranker, training["quotas"], training["maximum_candidates"]
+def _ranker_and_quotas(training: Training) -> tuple[Ranker, dict[str, int], int]:
+    folder = ranker_artifact(training)
+    return load_ranker(folder / manifest(folder)["ranker"]), training["quotas"], training["maximum_candidates"]
 
 
 def _fit(training: Training, name: str, folder: Path) -> dict[str, Any]:
@@ -168,13 +177,16 @@ def _grow(training: Training, folder: Path) -> dict[str, Any]:
     bench = _bench(training)
     rankings = {name: rankings_of(training, name) for name in training["models"]}
     rows = ranker_rows(bench, rankings, training["quotas"], training["maximum_candidates"])
-    parameters = LambdaMartParameters.model_validate(training["ranker_parameters"])
-    ranker = LambdaMart.fit(*rows, parameters, seed=training["seed"], threads=settings().threads)
-    ranker.save(folder / "model")
+    parameters = {
+        name: get_ranker(name).Parameters.model_validate(chosen)
+        for name, chosen in training["ranker_parameters"].items()
+    }
+    fitted = fit_rankers(parameters, *rows, seed=training["seed"], threads=settings().threads)
+    for name, each in fitted.items():
+        each.ranker.save(folder / name)
+    kept, described = best(fitted), {name: each.described() for name, each in fitted.items()}
     example = rows[0].frame.values[:5].tolist()
-    curve = ranker.curves["validation_ndcg@10"]
-    described = {"curves": ranker.curves, "importance": ranker.importance(), "example": example}
-    return {"metrics": {"validation_ndcg@10": max(curve), "trees": len(curve)}, **described}
+    return {"ranker": kept, "metrics": described[kept]["metrics"], "rankers": described, "example": example}
 
 
 def _bench(training: Training) -> Workbench:
@@ -192,7 +204,15 @@ def _features(domain: str, as_of: str | None) -> Path:
     return found
 
 
-def _described(domain: str, chosen: TrainingParameters, features: Path) -> Training:
+def describe_training(
+    domain: str, chosen: TrainingParameters, found: Mapping[str, Mapping[str, Any]] | None = None
+) -> Training:
+    """What a training learns from, which models, with which parameters; no run is opened.
+
+    A parameter is what a person chose, else what the search found, else what the source's parameter file says, else
+    the model's default.
+    """
+    features = _features(domain, chosen.as_of)
     dataset = load_dataset(features)
     declared, windows = dataset.domain, dataset.windows
     if chosen.as_of is not None:
@@ -200,12 +220,15 @@ def _described(domain: str, chosen: TrainingParameters, features: Path) -> Train
         refuse_too_little(domain, declared.protocol, windows.as_of, first)
     models = chosen.retrievers(declared)
     fitted = dict.fromkeys([*models, *declared.baselines])
+    tuned = tuned_parameters(dataset.source.name) | dict(found or {})
     training = {
         "domain": domain, "features": str(features), "seed": chosen.seed, "models": list(models),
         "baselines": list(declared.baselines), "quotas": {name: declared.quotas[name] for name in models},
         "maximum_candidates": declared.maximum_candidates,
-        "retriever_parameters": {name: chosen.of_retriever(name).model_dump(mode="json") for name in fitted},
-        "ranker_parameters": LambdaMartParameters().model_dump(mode="json"),
+        "retriever_parameters": {name: chosen.of_retriever(name, tuned.get(name)).model_dump(mode="json") for name in fitted},
+        "ranker_parameters": {
+            name: each.model_dump(mode="json") for name, each in chosen.of_rankers(tuned.get(RANKER)).items()
+        },
     }  # fmt: skip
     return training | {"key": digest(ranker_inputs(training))}
 

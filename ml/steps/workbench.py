@@ -91,7 +91,7 @@ def retriever_inputs(training: dict[str, Any], name: str) -> dict[str, Any]:
     return {
         "retriever": name, "features": manifest(Path(training["features"]))["key"], "seed": training["seed"],
         "parameters": training["retriever_parameters"][name],
-        "code": code_digest("data", "domains", "features", "retrieval", "evaluation", "steps/workbench.py"),
+        "code": code_digest("data", "domains", "features", "retrieval", "evaluation", "neural.py", "steps/workbench.py"),
     }  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def ranker_inputs(training: dict[str, Any]) -> dict[str, Any]:
     return {
         "retrievers": [retriever_inputs(training, name) for name in training["models"]],
         "quotas": training["quotas"], "maximum": training["maximum_candidates"],
-        "parameters": training["ranker_parameters"], "code": code_digest("ranking", "steps/ranker_rows.py"),
+        "parameters": training["ranker_parameters"], "code": code_digest("ranking", "neural.py", "steps/ranker_rows.py"),
     }  # fmt: skip
 
 

@@ -122,7 +122,7 @@ def test_each_retriever_has_a_task_of_its_own(tasks, domain):
 @EVERY_DOMAIN
 def test_features_of_another_day_are_made_by_one_writer_before_the_training_starts(tasks, domain):
     dag = dag_id(domain.name, "train")
-    assert tasks[dag, "features_as_of"]["downstream"] == ["start_training"]
+    assert tasks[dag, "features_as_of"]["downstream"] == ["search_parameters"]
     pools = {name for (owner, name), task in tasks.items() if owner == dag and task["pool"] == WAREHOUSE_POOL}
     assert pools == {"features_as_of"}
 

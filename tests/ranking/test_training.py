@@ -3,8 +3,8 @@ import pytest
 
 from ml.data.arrays import Ragged
 from ml.ranking.candidates import Candidates
+from ml.ranking.contract import LabelledFrame
 from ml.ranking.frame import Frame
-from ml.ranking.lambdamart import LabelledFrame, LambdaMart, LambdaMartParameters
 from ml.ranking.training import concatenate, label_candidates, ordered, sample_rows
 
 
@@ -53,56 +53,16 @@ def test_ordering_breaks_ties_by_item_and_pads():
     assert sources.tolist() == [[1, 1, 1, 0], [0] * 4]
 
 
-def frame_of(generator: np.random.Generator, requests: int = 200, width: int = 20) -> LabelledFrame:
-    """Whatever has a high `signal` is taken; `noise` says nothing."""
-    values = generator.random((requests * width, 2), np.float32)
-    label = (values[:, 0] > 0.9).astype(np.float32)
-    return LabelledFrame(Frame(("signal", "noise"), values, np.arange(0, len(values) + 1, width)), label)
-
-
-@pytest.fixture(scope="module")
-def fitted() -> LambdaMart:
-    generator = np.random.default_rng(0)
-    parameters = LambdaMartParameters(rounds=30)
-    return LambdaMart.fit(frame_of(generator), frame_of(generator), parameters, seed=1, threads=1)
-
-
-def test_the_ranker_learns_planted_structure(fitted):
-    unseen = frame_of(np.random.default_rng(5))
-    scores = fitted.predict(unseen.frame).reshape(-1, 20)
-    best = np.argmax(scores, axis=1)
-    has_label = unseen.label.reshape(-1, 20).any(axis=1)
-    taken = unseen.label.reshape(-1, 20)[np.arange(len(best)), best]
-    assert taken[has_label].mean() > 0.95
-    assert next(iter(fitted.importance())) == "signal"
-
-
-def test_saved_and_loaded_rankers_agree_to_the_last_digit(fitted, tmp_path):
-    unseen = frame_of(np.random.default_rng(6)).frame
-    fitted.save(tmp_path)
-    loaded = LambdaMart.load(tmp_path)
-    np.testing.assert_array_equal(loaded.predict(unseen), fitted.predict(unseen))
-    assert loaded.parameters == fitted.parameters
-    assert loaded.curves == fitted.curves
-
-
-def test_the_same_seed_gives_the_same_ranker(fitted):
-    generator = np.random.default_rng(0)
-    again = LambdaMart.fit(frame_of(generator), frame_of(generator), fitted.parameters, seed=1, threads=1)
-    unseen = frame_of(np.random.default_rng(7)).frame
-    np.testing.assert_array_equal(again.predict(unseen), fitted.predict(unseen))
-
-
-def test_features_are_matched_by_name_not_by_place(fitted):
-    unseen = frame_of(np.random.default_rng(8)).frame
-    swapped = Frame(("noise", "signal"), unseen.values[:, ::-1], unseen.offsets)
-    np.testing.assert_array_equal(fitted.predict(swapped), fitted.predict(unseen))
-
-
 def test_concatenation_leaves_empty_groups_out():
     part = LabelledFrame(Frame(("x",), np.ones((3, 1), np.float32), np.array([0, 0, 3])), np.ones(3, np.float32))
     assert concatenate([part, part]).frame.offsets.tolist() == [0, 3, 6]
 
 
-def test_nothing_to_predict_is_no_error(fitted):
-    assert fitted.predict(Frame(fitted.features, np.zeros((0, 2), np.float32), np.array([0]))).shape == (0,)
+def test_concatenation_keeps_weights_and_positions_and_refuses_a_mixture():
+    frame, label = Frame(("x",), np.ones((3, 1), np.float32), np.array([0, 3])), np.ones(3, np.float32)
+    weighted = LabelledFrame(frame, label, weight=np.array([1, 2, 3], np.float32))
+    placed = LabelledFrame(frame, label, position=np.array([2, 0, 1], np.int32))
+    assert concatenate([weighted, weighted]).weight.tolist() == [1, 2, 3, 1, 2, 3]
+    assert concatenate([placed, placed]).position.tolist() == [2, 0, 1, 2, 0, 1]
+    with pytest.raises(ValueError, match="others do not"):
+        concatenate([weighted, LabelledFrame(frame, label)])

@@ -20,6 +20,13 @@ def test_a_chosen_value_reaches_the_models_that_have_it():
     assert chosen.retrievers(RETAIL) == tuple(name for name in RETAIL.quotas if name in ("als", "popularity"))
 
 
+def test_the_neural_ranker_learns_as_the_neural_models_do_and_the_trees_as_ever():
+    chosen = parse_parameters({"ranker": "best", "learning_rate": 0.5, "epochs": 3}).of_rankers()
+    assert (chosen["dcn"].epochs, chosen["dcn"].learning_rate) == (3, 0.5)
+    assert chosen["lambdamart"] == type(chosen["lambdamart"])()
+    assert list(parse_parameters({}).of_rankers()) == ["lambdamart"]
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [
@@ -27,6 +34,7 @@ def test_a_chosen_value_reaches_the_models_that_have_it():
         ({"epochs": "many"}, "epochs"),
         ({"seed": -1}, "seed"),
         ({"loss": "hinge"}, "loss"),
+        ({"ranker": "oracle"}, "ranker"),
         ({"epoch": 3}, "epoch"),
     ],
 )

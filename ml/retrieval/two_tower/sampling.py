@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, distinct, take_ranges
-from ml.data.dataset import Dataset, Log
+from ml.data.dataset import Dataset, Log, first_at
 from ml.data.windows import to_micros
 from ml.retrieval.two_tower.inputs import Views, cadence_of
 
@@ -49,8 +49,7 @@ def _by_cadence(log: Log, starts: Ints) -> TrainingRequests:
     pairs = distinct((period * log.users + log.user[target]) * log.items + log.item[target])
     group, row = np.unique(pairs // log.items, return_inverse=True)
     period, user, item = group // log.users, group % log.users, (pairs % log.items).astype(np.int32)
-    span = int(log.at.max(initial=0)) + 1  # order by user, then time, makes one sorted key of both
-    stops = np.searchsorted(log.user.astype(np.int64) * span + log.at, user * span + starts[period])
+    stops = first_at(log.at, log.offsets[user], log.offsets[user + 1], starts[period])
     views = _views(log, user, stops, starts[period])
     repeat = _first_taken(log, user[row], item) < views.moment[row]
     return TrainingRequests(views, period.astype(np.int32), Ragged.from_pairs(row, item, len(group)), repeat, starts)

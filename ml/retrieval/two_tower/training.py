@@ -1,13 +1,11 @@
 """Fitting the towers: one epoch after the other until the validation recall no longer rises."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from ml.logs import get_logger, progress
+from ml.neural import device_of, learning_rate_at, reproducible
 from ml.retrieval.contract import TrainingData
 from ml.retrieval.two_tower.material import prepare
 from ml.retrieval.two_tower.network import TwoTowerNetwork
@@ -20,8 +18,6 @@ from ml.retrieval.two_tower.validation import Validation
 log = get_logger(__name__)
 Curves = dict[str, list[float]]
 LOSS, RECALL, DISCOVERY = "training_loss", "validation_recall@100", "validation_discovery_recall@100"
-WARM_UP = 0.05  # share of all steps over which the learning rate rises
-FINAL_RATE = 0.1  # share of the learning rate that the cosine decays to
 
 
 def train(data: TrainingData, parameters: TwoTowerParameters) -> tuple[Towers, Curves]:
@@ -34,33 +30,12 @@ def train(data: TrainingData, parameters: TwoTowerParameters) -> tuple[Towers, C
         return _Training(data, parameters).run()
 
 
-@contextmanager
-def reproducible(threads: int, seed: int) -> Iterator[None]:
-    """Torch with fixed threads, fixed seed and deterministic kernels; as it was before, afterwards."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
-    try:
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            yield
-    finally:
-        torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1])
-
-
-def learning_rate_at(done: float) -> float:
-    """Share of the peak learning rate when this share of all steps is done: a short rise, then a cosine."""
-    cosine = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + np.cos(np.pi * done))
-    return float(min(1.0, done / WARM_UP) * cosine)
-
-
 class _Training:
     """One fit: the state that its epochs hand on."""
 
     def __init__(self, data: TrainingData, parameters: TwoTowerParameters) -> None:
         self.parameters = parameters
-        self.device = _device(parameters.device)
+        self.device = device_of(parameters.device)
         material = prepare(data.dataset, parameters)
         random = np.random.default_rng(data.seed)
         self.network = TwoTowerNetwork(material.sizes, parameters).to(self.device)
@@ -115,9 +90,3 @@ class _Training:
             "two_tower epoch %d of %d: loss %.4f, validation recall@100 %.4f, of discoveries %.4f",
             epoch + 1, self.parameters.epochs, loss, every, discoveries,
         )  # fmt: skip
-
-
-def _device(wanted: str) -> torch.device:
-    if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(wanted)

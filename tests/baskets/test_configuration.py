@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from ml.baskets.configuration import MODELS, load_configuration
+from ml.errors import BadInput
+
+FOLDER = Path(__file__).resolve().parents[2] / "configs" / "baskets"
+
+
+@pytest.mark.parametrize("name", ["default", "tafeng"])
+def test_the_parameter_files_of_the_project_are_valid(name):
+    configuration = load_configuration(name, FOLDER)
+    assert configuration.recommender is not None
+    assert {choice.model for choice in configuration.models.values()} == set(MODELS)
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(BadInput, match="tafeng"):
+        load_configuration("nowhere", FOLDER)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("models: {a: {model: oracle}}", "oracle"),
+        ("models: {a: {model: tifu_knn, parameters: {neighbours: 0}}}", "models.a"),
+        ("models: {a: {model: tifu_knn, parameters: {neighbors: 5}}}", "neighbors"),
+        ("models: {}", "models"),
+        ("models: [", "YAML"),
+        ("models: {a: {model: popularity}}\nrecommender: {sources: [b]}", "b, which is no model"),
+        ("models: {recommender: {model: popularity}}", "another"),
+    ],
+)
+def test_a_bad_file_is_refused_with_its_field(tmp_path, text, said):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(BadInput) as refused:
+        load_configuration(str(path), FOLDER)
+    assert said in str(refused.value)
+    assert "mine.yaml" in str(refused.value)
