@@ -15,7 +15,8 @@ from ml.domains.domain import Frozen
 from ml.errors import BadInput
 from ml.logs import get_logger, progress
 from ml.ranking.candidates import Candidates, merge
-from ml.ranking.lambdamart import LabelledFrame, LambdaMart, LambdaMartParameters
+from ml.ranking.contract import LabelledFrame
+from ml.ranking.lambdamart import LambdaMart, LambdaMartParameters
 from ml.retrieval.contract import Ranking
 from ml.sessions.contract import SessionModel
 from ml.sessions.features import ItemFacts, build_frame, labels

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
-from ml.retrieval.two_tower.training import reproducible
+from ml.neural import reproducible
 from ml.sessions.hrnn.batching import padded
 from ml.sessions.hrnn.network import HrnnNetwork, UserState
 from ml.sessions.hrnn.parameters import HrnnParameters

@@ -13,7 +13,7 @@ from ml.artifacts import digest
 from ml.data.arrays import Floats, Indices
 from ml.errors import BadInput
 from ml.logs import get_logger, progress
-from ml.retrieval.two_tower.training import learning_rate_at, reproducible
+from ml.neural import learning_rate_at, reproducible
 from ml.sessions.hrnn.batching import Chains, Step, padded, prefixes
 from ml.sessions.hrnn.checkpoint import Checkpoint, Moving
 from ml.sessions.hrnn.network import HrnnNetwork, UserState, last_states
