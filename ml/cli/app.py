@@ -279,6 +279,36 @@ def bench_index(domain: DomainOption = "retail", json: JsonOption = False) -> No
 
 
 @bench.command(
+    "sessions",
+    epilog="Example: `slate bench sessions --train train.parquet --test test.parquet --config diginetica --json`",
+)
+def bench_sessions(
+    train: Annotated[Path, typer.Option(help="Parquet file of past sessions.")],
+    test: Annotated[Path, typer.Option(help="Parquet file of later sessions, or of cases with their prefix.")],
+    config: Annotated[str, typer.Option(help="A parameter file of `configs/`, by name or by path.")] = "default",
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 7,
+    json: JsonOption = False,
+) -> None:
+    """Accuracy, speed and memory of every session model on two files of sessions."""
+    from ml import steps
+
+    output.emit(steps.bench_sessions(train, test, config, seed=seed), json, output.session_models)
+
+
+@bench.command("hrnn", epilog="Example: `slate bench hrnn --train train.parquet --config diginetica --json`")
+def bench_hrnn(
+    train: Annotated[Path, typer.Option(help="Parquet file of past sessions.")],
+    config: Annotated[str, typer.Option(help="A parameter file of `configs/`, by name or by path.")] = "default",
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 7,
+    json: JsonOption = False,
+) -> None:
+    """Training events a second of the recurrent model beside a plain PyTorch loop, and latency of one answer."""
+    from ml import steps
+
+    output.emit(steps.bench_hrnn(train, config, seed=seed), json, output.training_loops)
+
+
+@bench.command(
     "baskets",
     epilog="Example: `slate bench baskets --history history.parquet --next next.parquet --config tafeng --json`",
 )

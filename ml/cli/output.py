@@ -58,6 +58,25 @@ def leaderboard(document: dict[str, Any]) -> Iterable[Table]:
     yield from render_tables(document)
 
 
+def session_models(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render one row a session model; shares in percent, with 95% intervals where there is one."""
+    rows = document["rows"]
+    metrics = list(rows[0]["metrics"]) if rows else []
+    columns = ("model", *metrics, "training s", "predictions/s", "peak MB")
+    body = [
+        (row["model"], *(_percent(row["metrics"][name]) for name in metrics), f"{row['train_seconds']:.1f}",
+         f"{row['predictions_per_second']:,.0f}", f"{row['peak_memory_mb']:,.0f}")
+        for row in rows
+    ]  # fmt: skip
+    yield table("Session models, in percent", columns, body)
+
+
+def training_loops(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render one row a training loop, and the latency of one answer."""
+    yield from records("Training, events a second")(document["rows"])
+    yield from fields("One answer, milliseconds")(document["latency_ms"])
+
+
 def basket_models(document: Mapping[str, Any]) -> Iterable[Table]:
     """Render one row a next-basket model, a table a part; shares in percent, with 95% intervals where there is one."""
     rows = document["rows"]

@@ -33,6 +33,8 @@ _HOME = {
     "recommend": "recommending",
     "similar": "recommending",
     "compare_indexes": "recommending",
+    "bench_sessions": "session_benchmark",
+    "bench_hrnn": "hrnn_speed",
     "bench_baskets": "basket_benchmark",
     "report": "reporting",
     "status": "standing",

@@ -1,0 +1,77 @@
+"""Parameter files: one YAML file a published result, in `configs/`, so that anyone can reproduce its table."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from ml.domains.domain import Frozen
+from ml.errors import BadInput
+from ml.sessions.contract import SessionModel
+from ml.sessions.hrnn import Hrnn
+from ml.sessions.loading import LONGEST
+from ml.sessions.popularity import Popularity
+from ml.sessions.recommender import RecommenderParameters
+from ml.sessions.rules import Rules
+from ml.sessions.session_knn import SessionKnn
+
+MODELS: dict[str, type[SessionModel]] = {
+    "hrnn": Hrnn,
+    "popularity": Popularity,
+    "rules": Rules,
+    "session_knn": SessionKnn,
+}
+
+
+class ModelChoice(Frozen):
+    """A model and those of its parameters that are not as by default."""
+
+    model: str = Field(description="One of the registered session models.")
+    parameters: dict[str, Any] = Field({}, description="What is not named here is as by default.")
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.model not in MODELS:
+            raise ValueError(f"there is no session model {self.model!r}; there are: {', '.join(sorted(MODELS))}")
+        self.typed()
+        return self
+
+    def typed(self) -> Frozen:
+        """The parameters as the model's own value."""
+        return MODELS[self.model].Parameters.model_validate(self.parameters)
+
+
+class SessionsConfiguration(Frozen):
+    """What one benchmark of session models runs."""
+
+    longest: int = Field(LONGEST, ge=2, le=64, description="Clicks of a session that are read: its latest.")
+    models: dict[str, ModelChoice] = Field(min_length=1, description="Models by the name of their row.")
+    recommender: RecommenderParameters | None = Field(None, description="The second stage; without it, models alone.")
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        unknown = sorted(set(self.recommender.sources if self.recommender else ()) - set(self.models))
+        if unknown:
+            raise ValueError(f"recommender.sources names {', '.join(unknown)}, which is no model of this file")
+        return self
+
+
+def load_configuration(name: str, folder: Path) -> SessionsConfiguration:
+    """Read `<folder>/<name>.yaml`, or the file that `name` is the path of.
+
+    Raises:
+        BadInput: where there is no such file, or a value in it is not what it must be.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else folder / f"{name}.yaml"
+    if not path.exists():
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.yaml"))) or "none"
+        raise BadInput(f"{path}: there is no such parameter file: name one of those in {folder} ({known}) or a path")
+    try:
+        return SessionsConfiguration.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read as YAML ({error}): correct it") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the document"
+        raise BadInput(f"{path}, {field}: {first['msg']}: correct it, see docs/sessions.md") from error

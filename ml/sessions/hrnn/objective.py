@@ -1,0 +1,75 @@
+"""From what a session asks for to a loss: the drawn negatives and the vectors that a batch needs.
+
+Shapes: B sessions, T clicks, D embedding size, P positions that have a target, K negatives, I items.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ml.data.arrays import Indices
+from ml.sessions.hrnn.losses import bpr_max_loss, log_expected_draws, mask_hits, sampled_softmax_loss, softmax_loss
+from ml.sessions.hrnn.network import HrnnNetwork
+from ml.sessions.hrnn.parameters import HrnnParameters
+from ml.sessions.sessions import Sessions
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The vectors of a batch, looked up once: each look-up costs a gradient of the size of the catalogue."""
+
+    embedded: Tensor  # (B, T, D) of the clicks
+    drawn: Tensor  # (K,) 1-based items, ascending; all items for the full softmax
+    drawn_vectors: Tensor  # (K, D)
+
+
+class Objective:
+    """Negatives by popularity, and the loss of a batch against them."""
+
+    def __init__(
+        self, sessions: Sessions, parameters: HrnnParameters, random: np.random.Generator, device: torch.device
+    ) -> None:
+        weight = (sessions.counts.astype(np.float64) + 1) ** parameters.negative_power
+        self.cumulative = np.cumsum(weight / weight.sum())
+        self.probability = torch.from_numpy((weight / weight.sum()).astype(np.float32)).to(device)  # (I,)
+        self.parameters, self.random, self.device = parameters, random, device
+
+    def embed(self, network: HrnnNetwork, items: Indices) -> Batch:
+        """The vectors of the clicks (B, T) and of fresh negatives."""
+        clicked = torch.from_numpy(items).long().to(self.device)
+        drawn = self._drawn()
+        if self.parameters.loss == "softmax":
+            catalogue = network.vectors(torch.arange(network.items + 1, device=self.device))  # (I + 1, D)
+            return Batch(catalogue[clicked], drawn, catalogue[1:])
+        vectors = network.vectors(torch.cat([clicked.flatten(), drawn]))
+        embedded = vectors[: clicked.numel()].view(*clicked.shape, vectors.shape[1])  # (B, T, D)
+        return Batch(embedded, drawn, vectors[clicked.numel() :])
+
+    def __call__(self, network: HrnnNetwork, batch: Batch, wanted: Tensor, target: Tensor, at: Tensor) -> Tensor:
+        """(P,) losses.
+
+        Args:
+            network: Whose scale turns scores into logits.
+            batch: What `embed` looked up.
+            wanted: (P, D) what the sessions ask for.
+            target: (P,) what came next, 1-based.
+            at: (P,) where those items stand among the clicks (B * T,).
+        """
+        asked = wanted * network.scale
+        if self.parameters.loss == "softmax":
+            return softmax_loss(asked @ batch.drawn_vectors.T, target - 1)
+        positive = (asked * batch.embedded.flatten(0, 1)[at]).sum(dim=1)  # (P,)
+        if self.parameters.loss == "bpr_max":
+            negatives = mask_hits(asked @ batch.drawn_vectors.T, batch.drawn, target)  # (P, K)
+            return bpr_max_loss(positive, negatives, self.parameters.score_penalty)
+        correction = log_expected_draws(self.probability[batch.drawn - 1], len(batch.drawn))  # (K,)
+        negatives = torch.addmm(-correction, asked, batch.drawn_vectors.T)  # (P, K)
+        return sampled_softmax_loss(positive, mask_hits(negatives, batch.drawn, target))
+
+    def _drawn(self) -> Tensor:
+        """(K,) items by popularity, with replacement, 1-based and ascending."""
+        spot = np.sort(self.random.random(self.parameters.negatives))
+        drawn = np.minimum(np.searchsorted(self.cumulative, spot), len(self.cumulative) - 1)
+        return torch.from_numpy(drawn + 1).to(self.device)
