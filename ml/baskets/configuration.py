@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from ml.baskets.basket_regression import BasketRegression
 from ml.baskets.personal import PersonalBlend
 from ml.baskets.recommender import NAME, RecommenderParameters
 from ml.domains.domain import Frozen
-from ml.errors import BadInput
+from ml.parameter_file import named_file, read_parameters
 from ml.retrieval import get_retriever
 from ml.retrieval.contract import Retriever
 
@@ -66,15 +65,4 @@ def load_configuration(name: str, folder: Path) -> BasketsConfiguration:
     Raises:
         BadInput: where there is no such file, or a value in it is not what it must be.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else folder / f"{name}.yaml"
-    if not path.exists():
-        known = ", ".join(sorted(found.stem for found in folder.glob("*.yaml"))) or "none"
-        raise BadInput(f"{path}: there is no such parameter file: name one of those in {folder} ({known}) or a path")
-    try:
-        return BasketsConfiguration.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read as YAML ({error}): correct it") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the document"
-        raise BadInput(f"{path}, {field}: {first['msg']}: correct it, see docs/baskets.md") from error
+    return read_parameters(named_file(name, folder), BasketsConfiguration, "docs/baskets.md")

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ml.baskets.baskets import Baskets
 from ml.data.arrays import Ints, Ragged
+from ml.data.parquet import read_table
 from ml.errors import BadInput
 from ml.logs import get_logger
 
@@ -42,7 +43,10 @@ def load_baskets(history: Path, following: Path) -> BasketData:
     Raises:
         BadInput: names the file, the row, the field and the remedy.
     """
-    past, then = _read(history, ("user_id", "basket", "item_id")), _read(following, ("user_id", "item_id"))
+    past, then = (
+        read_table(history, ("user_id", "basket", "item_id"), "at least one basket"),
+        read_table(following, ("user_id", "item_id"), "at least one basket"),
+    )
     order = _numbers(past["basket"], history)
     user_ids, (user, next_user) = _numbered(past["user_id"], then["user_id"], "user_id", following)
     item_ids, (item, next_item) = _numbered(past["item_id"], then["item_id"], "item_id", following)
@@ -52,25 +56,6 @@ def load_baskets(history: Path, following: Path) -> BasketData:
     taken = Ragged.from_pairs(row, pairs[1].astype(np.int32), len(users))
     _report(baskets, users, taken)
     return BasketData(baskets, users, taken, user_ids, item_ids)
-
-
-def _read(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
-    if not path.exists():
-        raise BadInput(f"{path}: there is no such file: hand in a Parquet file")
-    try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: cannot be read as Parquet ({error}): write it with pyarrow or duckdb") from error
-    for column in needed:
-        if column not in frame:
-            has = ", ".join(map(str, frame.columns))
-            raise BadInput(f"{path}: column {column} is missing: rename or add it; the file has {has}")
-        empty = np.flatnonzero(frame[column].isna())
-        if len(empty):
-            raise BadInput(f"{path}, row {empty[0]}: {column} is empty: fill it in or leave the row out")
-    if not len(frame):
-        raise BadInput(f"{path}: the file has no rows: hand in at least one basket")
-    return frame.reset_index(drop=True)
 
 
 def _numbers(column: pd.Series, path: Path) -> pd.Series:

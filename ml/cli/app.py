@@ -285,7 +285,9 @@ def bench_index(domain: DomainOption = "retail", json: JsonOption = False) -> No
 def bench_sessions(
     train: Annotated[Path, typer.Option(help="Parquet file of past sessions.")],
     test: Annotated[Path, typer.Option(help="Parquet file of later sessions, or of cases with their prefix.")],
-    config: Annotated[str, typer.Option(help="A parameter file of `configs/`, by name or by path.")] = "default",
+    config: Annotated[
+        str, typer.Option(help="A parameter file of `configs/sessions/`, by name or by path.")
+    ] = "default",
     seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 7,
     json: JsonOption = False,
 ) -> None:
@@ -298,7 +300,9 @@ def bench_sessions(
 @bench.command("hrnn", epilog="Example: `slate bench hrnn --train train.parquet --config diginetica --json`")
 def bench_hrnn(
     train: Annotated[Path, typer.Option(help="Parquet file of past sessions.")],
-    config: Annotated[str, typer.Option(help="A parameter file of `configs/`, by name or by path.")] = "default",
+    config: Annotated[
+        str, typer.Option(help="A parameter file of `configs/sessions/`, by name or by path.")
+    ] = "default",
     seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 7,
     json: JsonOption = False,
 ) -> None:

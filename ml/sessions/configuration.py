@@ -1,13 +1,12 @@
-"""Parameter files: one YAML file a published result, in `configs/`, so that anyone can reproduce its table."""
+"""Parameter files: one YAML file a published result, in `configs/sessions/`, so that anyone can reproduce its table."""
 
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from ml.domains.domain import Frozen
-from ml.errors import BadInput
+from ml.parameter_file import named_file, read_parameters
 from ml.sessions.contract import SessionModel
 from ml.sessions.hrnn import Hrnn
 from ml.sessions.loading import LONGEST
@@ -63,15 +62,4 @@ def load_configuration(name: str, folder: Path) -> SessionsConfiguration:
     Raises:
         BadInput: where there is no such file, or a value in it is not what it must be.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else folder / f"{name}.yaml"
-    if not path.exists():
-        known = ", ".join(sorted(found.stem for found in folder.glob("*.yaml"))) or "none"
-        raise BadInput(f"{path}: there is no such parameter file: name one of those in {folder} ({known}) or a path")
-    try:
-        return SessionsConfiguration.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read as YAML ({error}): correct it") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the document"
-        raise BadInput(f"{path}, {field}: {first['msg']}: correct it, see docs/sessions.md") from error
+    return read_parameters(named_file(name, folder), SessionsConfiguration, "docs/sessions.md")

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ml.data.arrays import Floats, Ints, Ragged
+from ml.data.parquet import read_table
 from ml.errors import BadInput
 from ml.logs import get_logger
 from ml.sessions.sessions import UNKNOWN, Cases, Queries, Sessions, latest, next_click_cases, without
@@ -60,32 +61,13 @@ def load_past(train: Path, *, longest: int = LONGEST) -> Sessions:
 
 def _past(train: Path, longest: int) -> tuple[Sessions, pd.Index, pd.Index]:
     """The sessions, and what their item and user numbers stand for."""
-    frame = _ordered(_read(train, ("session_id", "item_id")), train)
+    frame = _ordered(read_table(train, ("session_id", "item_id"), "at least one session of two clicks"), train)
     item, item_ids = pd.factorize(frame["item_id"], sort=True)
     users = pd.Index(pd.unique(frame["user_id"])) if "user_id" in frame else pd.Index([])
     past = _sessions(frame, item, users, len(item_ids), longest)
     if not (past.clicks.lengths > 1).any():
         raise BadInput(f"{train}: no session has two clicks, so there is no next click to learn from: check session_id")
     return past, item_ids, users
-
-
-def _read(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
-    if not path.exists():
-        raise BadInput(f"{path}: there is no such file: hand in a Parquet file")
-    try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: cannot be read as Parquet ({error}): write it with pyarrow or duckdb") from error
-    for column in needed:
-        if column not in frame:
-            has = ", ".join(map(str, frame.columns))
-            raise BadInput(f"{path}: column {column} is missing: rename or add it; the file has {has}")
-        empty = np.flatnonzero(frame[column].isna())
-        if len(empty):
-            raise BadInput(f"{path}, row {empty[0]}: {column} is empty: fill it in or leave the row out")
-    if not len(frame):
-        raise BadInput(f"{path}: the file has no rows: hand in at least one session of two clicks")
-    return frame
 
 
 def _ordered(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -125,7 +107,7 @@ def _sessions(frame: pd.DataFrame, item: Ints, users: pd.Index, items: int, long
 
 
 def _cases(path: Path, item_ids: pd.Index, users: pd.Index, past: Sessions, longest: int) -> Cases:
-    frame = _read(path, ())
+    frame = read_table(path, (), "at least one session of two clicks")
     cases = _given(path, item_ids, past, longest) if "prefix" in frame else _made(path, item_ids, users, past, longest)
     lost = np.count_nonzero(cases.target == UNKNOWN)
     if len(cases) and lost == len(cases):
@@ -140,7 +122,7 @@ def _cases(path: Path, item_ids: pd.Index, users: pd.Index, past: Sessions, long
 
 def _made(path: Path, item_ids: pd.Index, users: pd.Index, past: Sessions, longest: int) -> Cases:
     """Each next click of each test session."""
-    frame = _ordered(_read(path, ("session_id", "item_id")), path)
+    frame = _ordered(read_table(path, ("session_id", "item_id"), "at least one session of two clicks"), path)
     item = item_ids.get_indexer(frame["item_id"])
     sessions = _sessions(frame, item, users, len(item_ids), longest)
     cases = next_click_cases(sessions, longest)
@@ -151,7 +133,7 @@ def _made(path: Path, item_ids: pd.Index, users: pd.Index, past: Sessions, longe
 
 def _given(path: Path, item_ids: pd.Index, past: Sessions, longest: int) -> Cases:
     """The cases that the file lists."""
-    frame = _read(path, ("case_id", "prefix", "target"))
+    frame = read_table(path, ("case_id", "prefix", "target"), "at least one session of two clicks")
     if frame["prefix"].map(np.ndim).ne(1).any():
         raise BadInput(f"{path}: prefix is no list of items: write a list a row, the latest item last")
     lengths = frame["prefix"].map(len).to_numpy(np.int64)

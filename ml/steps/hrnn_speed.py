@@ -30,7 +30,7 @@ def bench_hrnn(train: Path, config: str = "default", *, seed: int = 7) -> dict[s
     Raises:
         BadInput: names the file, the field and the remedy.
     """
-    configuration = load_configuration(config, settings().project / "configs")
+    configuration = load_configuration(config, settings().project / "configs" / "sessions")
     choice = next((choice for choice in configuration.models.values() if choice.model == Hrnn.name), None)
     if choice is None:
         raise BadInput(f"{config}: names no model hrnn: choose a parameter file that does")

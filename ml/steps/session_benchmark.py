@@ -18,7 +18,8 @@ from ml.sessions.popularity import Popularity, PopularityParameters, filled
 from ml.sessions.recommender import NAME, Found, RecommenderParameters, SessionRecommender, fit_ranker
 from ml.sessions.sessions import Queries
 from ml.settings import settings
-from ml.steps.session_fitting import Cost, fitted, measured
+from ml.steps.cost import Cost, measured
+from ml.steps.session_fitting import fitted
 
 log = get_logger(__name__)
 WARM_UP = 8  # queries asked before the clock runs: compiled code is loaded by then
@@ -47,7 +48,7 @@ def bench_sessions(train: Path, test: Path, config: str = "default", *, seed: in
     Args:
         train: Parquet file of past sessions.
         test: Parquet file of later sessions, or of cases.
-        config: Name of a parameter file in `configs/`, or the path of one.
+        config: Name of a parameter file in `configs/sessions/`, or the path of one.
         seed: Of everything drawn at random.
 
     Returns:
@@ -57,7 +58,7 @@ def bench_sessions(train: Path, test: Path, config: str = "default", *, seed: in
     Raises:
         BadInput: names the file, the row, the field and the remedy.
     """
-    configuration = load_configuration(config, settings().project / "configs")
+    configuration = load_configuration(config, settings().project / "configs" / "sessions")
     data = load_sessions(train, test, longest=configuration.longest)
     rows = [_row(answered, data, seed) for answered in _answers(configuration, data, seed)]
     return {"rows": rows}

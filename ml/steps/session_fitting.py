@@ -1,38 +1,17 @@
 """Fitting session models at a known cost, once: those that take long are kept as artifacts."""
 
-import os
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from ml.artifacts import MANIFEST, build, code_digest, digest, read_json
 from ml.sessions.configuration import MODELS, ModelChoice
 from ml.sessions.contract import SessionModel
 from ml.sessions.sessions import Sessions
 from ml.settings import settings
+from ml.steps.cost import Cost, measured
 
-SAMPLING_SECONDS = 0.05
 COST = "cost"
-
-
-@dataclass
-class Cost:
-    """What a stretch of work took."""
-
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    peak_memory_mb: float = 0.0
-
-    def plus(self, other: "Cost") -> "Cost":
-        """Both stretches, one after the other."""
-        peak = max(self.peak_memory_mb, other.peak_memory_mb)
-        return Cost(self.seconds + other.seconds, self.cpu_seconds + other.cpu_seconds, peak)
 
 
 def fitted(choice: ModelChoice, sessions: Sessions, seed: int) -> tuple[SessionModel, Cost]:
@@ -61,25 +40,3 @@ def fitted(choice: ModelChoice, sessions: Sessions, seed: int) -> tuple[SessionM
     checkpoint = settings().home / "checkpoints" / f"{digest(inputs)}.safetensors"
     path = build("session_model", inputs, make)
     return stored.load(path), Cost(**read_json(path / MANIFEST)[COST])
-
-
-@contextmanager
-def measured() -> Iterator[Cost]:
-    """Wall-clock time, processor time of all threads, and the most memory that the process held meanwhile."""
-    cost, process, done = Cost(), psutil.Process(os.getpid()), threading.Event()
-
-    def watch() -> None:
-        while True:
-            cost.peak_memory_mb = max(cost.peak_memory_mb, process.memory_info().rss / 1e6)
-            if done.wait(SAMPLING_SECONDS):
-                return
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    wall, cpu = time.perf_counter(), time.process_time()
-    try:
-        yield cost
-    finally:
-        cost.seconds, cost.cpu_seconds = max(time.perf_counter() - wall, 1e-9), time.process_time() - cpu
-        done.set()
-        watcher.join()

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from ml.domains.domain import Frozen
 from ml.errors import BadInput
+from ml.parameter_file import read_parameters
 from ml.settings import settings
 from ml.steps.parameters import describe, kind_of
 
@@ -31,14 +32,12 @@ def tuned_parameters(source: str) -> dict[str, dict[str, Any]]:
     path = tuned_path(source)
     if not path.exists():
         return {}
-    try:
-        found = TunedParameters.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-        for name, parameters in found.models.items():
+    found = read_parameters(path, TunedParameters, "docs/search.md")
+    for name, parameters in found.models.items():
+        try:
             kind_of(name).model_validate(parameters)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read as YAML ({error}): correct it, or remove it") from error
-    except ValidationError as error:
-        raise BadInput(f"{path}: {describe(error)}: correct it, or remove it") from error
+        except ValidationError as error:
+            raise BadInput(f"{path}, models.{name}: {describe(error)}: correct it, or remove it") from error
     return found.models
 
 

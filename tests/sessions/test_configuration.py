@@ -5,7 +5,7 @@ import pytest
 from ml.errors import BadInput
 from ml.sessions.configuration import load_configuration
 
-FOLDER = Path(__file__).resolve().parents[2] / "configs"
+FOLDER = Path(__file__).resolve().parents[2] / "configs" / "sessions"
 
 
 @pytest.mark.parametrize("name", ["default", "diginetica", "rsc15"])

@@ -100,7 +100,7 @@ def test_what_cannot_be_searched_is_refused(model, trials, options, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("models: {als: {epochs: 0}}", r"planted.yaml: epochs: .*greater than or equal to 1.*correct it"),
+        ("models: {als: {epochs: 0}}", r"planted.yaml, models.als: epochs: .*greater than or equal to 1.*correct it"),
         ("models: {als: {epoch: 3}}", "epoch"),
         ("models: [als]", "models"),
         ("models: {crystal_ball: {}}", "crystal_ball"),

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ml.cli import main
-from ml.steps.session_fitting import measured
+from ml.steps.cost import measured
 
 
 @pytest.fixture
