@@ -23,6 +23,10 @@ def test_an_error_of_one_part_is_raised():
 
 
 def test_linear_algebra_takes_one_thread_and_then_as_many_as_before():
+    with one_blas_thread():
+        pass  # whatever is imported from here on brings pools that were not there
+    import scipy.linalg  # noqa: F401
+    import torch  # noqa: F401
     from threadpoolctl import threadpool_info
 
     def blas():
@@ -31,5 +35,5 @@ def test_linear_algebra_takes_one_thread_and_then_as_many_as_before():
     before = blas()
     with one_blas_thread():
         assert set(blas()) == {1}
-        assert in_threads(lambda _: blas(), range(4), 2) == [blas()] * 4
+    assert all(set(found) == {1} for found in in_threads(lambda _: blas(), range(4), 2))
     assert blas() == before
