@@ -21,6 +21,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 AsOfOption = Annotated[
     str | None, typer.Option("--as-of", help="Only what was known before this date; default: the end of the data.")
 ]
+SeedOption = Annotated[int, typer.Option(help="Seed of everything drawn at random.")]
+SessionsConfigOption = Annotated[str, typer.Option(help="A parameter file of `configs/sessions/`, by name or by path.")]
 KOption = Annotated[int, typer.Option("-k", min=1, max=100, help="How many items.")]
 
 
@@ -91,7 +93,7 @@ def train(
     domain: DomainOption = "retail",
     models: Annotated[list[str] | None, typer.Option(help="Retrievers of the recommender; repeatable.")] = None,
     as_of: AsOfOption = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 7,
+    seed: SeedOption = 7,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
     embedding_size: Annotated[int | None, typer.Option(help="Dimensions of learned vectors.")] = None,
     loss: Annotated[str | None, typer.Option(help="Loss of the two-tower model.")] = None,
@@ -120,7 +122,7 @@ def search(
         str | None, typer.Option(help="Validation metric of a retriever's trial; default: validation_all_recall@100.")
     ] = None,
     as_of: AsOfOption = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 7,
+    seed: SeedOption = 7,
     keep: Annotated[
         bool, typer.Option(help="Write what was found to `configs/training/<source>.yaml`, for every training to come.")
     ] = False,
@@ -285,10 +287,8 @@ def bench_index(domain: DomainOption = "retail", json: JsonOption = False) -> No
 def bench_sessions(
     train: Annotated[Path, typer.Option(help="Parquet file of past sessions.")],
     test: Annotated[Path, typer.Option(help="Parquet file of later sessions, or of cases with their prefix.")],
-    config: Annotated[
-        str, typer.Option(help="A parameter file of `configs/sessions/`, by name or by path.")
-    ] = "default",
-    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 7,
+    config: SessionsConfigOption = "default",
+    seed: SeedOption = 7,
     json: JsonOption = False,
 ) -> None:
     """Accuracy, speed and memory of every session model on two files of sessions."""
@@ -300,10 +300,8 @@ def bench_sessions(
 @bench.command("hrnn", epilog="Example: `slate bench hrnn --train train.parquet --config diginetica --json`")
 def bench_hrnn(
     train: Annotated[Path, typer.Option(help="Parquet file of past sessions.")],
-    config: Annotated[
-        str, typer.Option(help="A parameter file of `configs/sessions/`, by name or by path.")
-    ] = "default",
-    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 7,
+    config: SessionsConfigOption = "default",
+    seed: SeedOption = 7,
     json: JsonOption = False,
 ) -> None:
     """Training events a second of the recurrent model beside a plain PyTorch loop, and latency of one answer."""
@@ -322,7 +320,7 @@ def bench_baskets(
     config: Annotated[
         str, typer.Option(help="A parameter file of `configs/baskets/`, by name or by path.")
     ] = "default",
-    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.")] = 7,
+    seed: SeedOption = 7,
     json: JsonOption = False,
 ) -> None:
     """Accuracy, speed and memory of every next-basket model on two files of baskets."""

@@ -1,8 +1,6 @@
 """One file a retriever behind one contract; here they are by name."""
 
-from importlib import import_module
-
-from ml.errors import BadInput
+from ml.classes import class_named
 from ml.retrieval.contract import Ranking, Retriever, State, TrainingData, top_k
 
 # Name → where its class is: importing one retriever must not import the libraries of all the others.
@@ -23,8 +21,5 @@ __all__ = ["RETRIEVERS", "Ranking", "Retriever", "State", "TrainingData", "get_r
 
 def get_retriever(name: str) -> type[Retriever]:
     """The class of the retriever of this name; raises `BadInput` for any other."""
-    if name not in RETRIEVERS:
-        raise BadInput(f"there is no retriever {name!r}; there are: {', '.join(RETRIEVERS)}")
-    module, _, attribute = RETRIEVERS[name].partition(":")
-    found: type[Retriever] = getattr(import_module(module), attribute)
+    found: type[Retriever] = class_named(name, RETRIEVERS, "retriever")
     return found

@@ -21,7 +21,7 @@ from ml.evaluation.significance import means
 from ml.logs import get_logger, progress
 from ml.retrieval.contract import Retriever
 from ml.settings import settings
-from ml.steps.cost import Cost, measured
+from ml.steps.cost import Cost, cost_fields, measured
 
 log = get_logger(__name__)
 FOLDER = Path("configs", "baskets")
@@ -120,8 +120,5 @@ def _row(answered: Answered, seed: int) -> dict[str, Any]:
     return {
         "model": answered.name,
         **{part: {name: at.as_dict() for name, at in metrics.items()} for part, metrics in found.items()},
-        "train_seconds": round(answered.train.seconds, 2),
-        "train_cpu_seconds": round(answered.train.cpu_seconds, 2),
-        "predictions_per_second": round(len(answered.values) / answered.predict.seconds, 1),
-        "peak_memory_mb": round(max(answered.train.peak_memory_mb, answered.predict.peak_memory_mb)),
+        **cost_fields(answered.train, answered.predict, len(answered.values)),
     }

@@ -26,6 +26,16 @@ class Cost:
         return Cost(self.seconds + other.seconds, self.cpu_seconds + other.cpu_seconds, peak)
 
 
+def cost_fields(train: Cost, predict: Cost, answers: int) -> dict[str, float]:
+    """What a benchmark's row says of costs: fitting, and how fast this many answers came."""
+    return {
+        "train_seconds": round(train.seconds, 2),
+        "train_cpu_seconds": round(train.cpu_seconds, 2),
+        "predictions_per_second": round(answers / predict.seconds, 1),
+        "peak_memory_mb": round(max(train.peak_memory_mb, predict.peak_memory_mb)),
+    }
+
+
 @contextmanager
 def measured() -> Iterator[Cost]:
     """Wall-clock time, processor time of all threads, and the most memory that the process held meanwhile."""

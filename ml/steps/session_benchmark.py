@@ -18,7 +18,7 @@ from ml.sessions.popularity import Popularity, PopularityParameters, filled
 from ml.sessions.recommender import NAME, Found, RecommenderParameters, SessionRecommender, fit_ranker
 from ml.sessions.sessions import Queries
 from ml.settings import settings
-from ml.steps.cost import Cost, measured
+from ml.steps.cost import Cost, cost_fields, measured
 from ml.steps.session_fitting import fitted
 
 log = get_logger(__name__)
@@ -110,8 +110,5 @@ def _row(answered: Answered, data: SessionData, seed: int) -> dict[str, Any]:
     return {
         "model": answered.name,
         "metrics": {name: interval.as_dict() for name, interval in found.items()},
-        "train_seconds": round(answered.train.seconds, 2),
-        "train_cpu_seconds": round(answered.train.cpu_seconds, 2),
-        "predictions_per_second": round(len(cases) / answered.predict.seconds, 1),
-        "peak_memory_mb": round(max(answered.train.peak_memory_mb, answered.predict.peak_memory_mb)),
+        **cost_fields(answered.train, answered.predict, len(cases)),
     }
