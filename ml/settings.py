@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     home: Path = Field(PROJECT_ROOT / ".slate", description="Everything a run writes lives under here.")
     project: Path = Field(PROJECT_ROOT, description="The checkout that holds dbt_project/, dags/ and expectations/.")
     threads: int = Field(2, ge=1, description="Threads that one step may use.")
+    training_threads: int = Field(
+        1, ge=1, description="Threads that the training of one retriever may use: retrievers are trained side by side."
+    )
     memory_limit: str = Field("2GB", pattern=r"^\d+(MB|GB)$", description="What DuckDB may hold in memory.")
     warehouse_folder: Path | None = Field(
         None, description="Where the DuckDB files lie; default: warehouse/ under home."

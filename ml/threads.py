@@ -27,7 +27,12 @@ def in_threads(function: Callable[[Part], Result], parts: Iterable[Part], thread
 
 def one_blas_thread() -> AbstractContextManager[Any]:
     """Many small products are done sooner by one thread: several wait for each other, for seconds on a busy machine."""
-    limit: AbstractContextManager[Any] = _thread_pools(len(sys.modules)).limit(limits=1, user_api="blas")
+    return at_most(1, "blas")
+
+
+def at_most(threads: int, pools: str | None = None) -> AbstractContextManager[Any]:
+    """Hold the thread pools of the libraries that are loaded (`blas`, `openmp`; default: both) to so many threads."""
+    limit: AbstractContextManager[Any] = _thread_pools(len(sys.modules)).limit(limits=threads, user_api=pools)
     return limit
 
 

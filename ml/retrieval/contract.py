@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
-from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, Reals, distinct, is_among
+from ml.data.arrays import Floats, Indices, Ints, Ragged, Reals, distinct, is_among
 from ml.data.dataset import Dataset
 from ml.data.requests import Requests
 from ml.domains.domain import Frozen
@@ -81,48 +81,30 @@ def top_k(scores: Reals, k: int, *, exclude: Ragged | None = None, only: Ragged 
     """
     rows, items = scores.shape
     k = min(k, items)
+    found, values = np.full((rows, k), -1, np.int32), np.full((rows, k), -np.inf, np.float32)
     if not rows or not k:
-        return Ranking(np.full((rows, k), -1, np.int32), np.full((rows, k), -np.inf, np.float32))
+        return Ranking(found, values)
     if only is not None:
-        key = distinct(only.rows * items + only.values)
-        if exclude is not None:
-            key = key[~is_among(key, exclude.rows * items + exclude.values)]
-        _refuse_nan(scores.ravel()[key])
-        key = key[scores.ravel()[key] > -np.inf]
-    else:
-        if exclude is not None:
-            scores = scores.copy()
-            scores[exclude.rows, exclude.values] = -np.inf
-        key = np.flatnonzero(_contenders(scores, k))
+        return _best_of(scores, k, only, exclude)
+    from ml.retrieval.kernels import select
+
+    without = exclude if exclude is not None else Ragged.empty(rows)
+    if not select(np.ascontiguousarray(scores), without.offsets, without.values, found, values):
+        raise _not_a_number()
+    return Ranking(found, values)
+
+
+def _best_of(scores: Reals, k: int, only: Ragged, exclude: Ragged | None) -> Ranking:
+    """The K best of a few items a row."""
+    rows, items = scores.shape
+    key = distinct(only.rows * items + only.values)
+    if exclude is not None:
+        key = key[~is_among(key, exclude.rows * items + exclude.values)]
+    if np.isnan(scores.ravel()[key]).any():
+        raise _not_a_number()
+    key = key[scores.ravel()[key] > -np.inf]
     row, item = np.divmod(key, items)
     return _ordered(row, item, scores[row, item], rows, k)
-
-
-def _contenders(scores: Reals, k: int) -> Bools:
-    """(R, items) a mask of few items that holds the K best of each row.
-
-    The K-th best of the maxima of disjoint blocks is a lower bound of the K-th best score, found in one pass.
-    """
-    rows, items = scores.shape
-    size = max(1, items // (8 * k))
-    blocks = items // size
-    best = scores[:, : blocks * size].reshape(rows, blocks, size).max(axis=2)
-    _refuse_nan(best)
-    _refuse_nan(scores[:, blocks * size :])
-    bound = np.partition(best, blocks - k, axis=1)[:, blocks - k]
-    mask: Bools = scores >= np.maximum(bound, np.finfo(np.float32).min)[:, None]
-    for row in np.flatnonzero(np.count_nonzero(mask, axis=1) > 8 * k):  # ties, or all candidates in few blocks
-        mask[row] = _exactly(scores[row], k)
-    return mask
-
-
-def _exactly(scores: Reals, k: int) -> Bools:
-    """(items,) a mask of the K best items of one row, ties by item number."""
-    last = np.partition(scores, len(scores) - k)[len(scores) - k]
-    mask: Bools = scores > last
-    if last > -np.inf:
-        mask[np.flatnonzero(scores == last)[: k - np.count_nonzero(mask)]] = True
-    return mask
 
 
 def _ordered(row: Ints, item: Ints, score: Reals, rows: int, k: int) -> Ranking:
@@ -137,6 +119,5 @@ def _ordered(row: Ints, item: Ints, score: Reals, rows: int, k: int) -> Ranking:
     return Ranking(found, values)
 
 
-def _refuse_nan(scores: Reals) -> None:
-    if np.isnan(scores).any():
-        raise ValueError("a score is NaN, which has no place in a ranking: say `-inf` for what is no candidate")
+def _not_a_number() -> ValueError:
+    return ValueError("a score is NaN, which has no place in a ranking: say `-inf` for what is no candidate")

@@ -42,7 +42,7 @@ class Filled:
 
 def stacked(first: Floats, second: Floats) -> Floats:
     """(R, items) `second` with the candidates of `first` written into it, by rank, above all others of the row."""
-    row, item = np.nonzero(first > -np.inf)
+    row, item = np.divmod(np.flatnonzero(first > -np.inf), first.shape[1])
     top = second.max(axis=1, initial=-np.inf)
     top = np.where(top > -np.inf, top, 0).astype(np.float64)
     step = np.where(top != 0, np.abs(top), 1)  # of the size of `top`, so that float32 tells the ranks apart

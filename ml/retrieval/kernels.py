@@ -3,7 +3,10 @@
 import numba
 import numpy as np
 
-from ml.data.arrays import Floats, Indices
+from ml.data.arrays import Floats, Indices, Ints
+
+HELD = 4  # times K: so many contenders are held before the worse of them are dropped
+BLOCK = 64  # scores compared with the bound at once
 
 
 def _multiply(
@@ -23,4 +26,71 @@ def _multiply(
             line[column] = line[column] if line[column] != 0 else -np.inf
 
 
+def _keep_best(score: Floats, item: Indices, count: int, k: int) -> float:
+    """Move the K best of the first `count` pairs to the front, in their order; returns the worst of their scores."""
+    worst = np.partition(score[:count], count - k)[count - k]
+    ties = k
+    for at in range(count):
+        ties -= score[at] > worst
+    kept = 0
+    for at in range(count):
+        tied = score[at] == worst
+        if score[at] > worst or (tied and ties > 0):
+            ties -= tied
+            score[kept], item[kept] = score[at], item[at]
+            kept += 1
+    return float(worst)
+
+
+def _contenders(line: Floats, excluded: Indices, row: int, held: Floats, numbers: Indices, k: int) -> int:
+    """Gather those of `line` (items,) that may be among its K best, in their order; -1 where one is not a number."""
+    count, bound = 0, -np.inf
+    for begin in range(0, len(line), BLOCK):
+        stop = min(begin + BLOCK, len(line))
+        better = 0
+        for column in range(begin, stop):  # without a branch, so that it is compiled to vector instructions
+            better += not line[column] <= bound
+        if better == 0:
+            continue
+        for column in range(begin, stop):
+            score = line[column]
+            if score <= bound or excluded[column] == row:
+                continue
+            if np.isnan(score):
+                return -1
+            held[count], numbers[count] = score, column
+            count += 1
+            if count == len(held):
+                bound, count = keep_best(held, numbers, count, k), k
+    return count
+
+
+def _select(scores: Floats, excluded_start: Ints, excluded_item: Indices, found: Indices, values: Floats) -> bool:
+    """Write the K best items of each row of `scores` (R, items), best first, ties by number, to `found` (R, K).
+
+    Returns:
+        False where a score that takes part is not a number.
+    """
+    rows, items = scores.shape
+    k = found.shape[1]
+    held, numbers = np.empty(HELD * k, scores.dtype), np.empty(HELD * k, np.int32)
+    excluded = np.full(items, -1, np.int32)  # the row that last excluded the item
+    for row in range(rows):
+        for at in range(excluded_start[row], excluded_start[row + 1]):
+            excluded[excluded_item[at]] = row
+        count = contenders(scores[row], excluded, row, held, numbers, k)
+        if count < 0:
+            return False
+        if count > k:
+            keep_best(held, numbers, count, k)
+            count = k
+        order = np.argsort(-held[:count], kind="mergesort")
+        for rank in range(count):
+            found[row, rank], values[row, rank] = numbers[order[rank]], held[order[rank]]
+    return True
+
+
 multiply = numba.njit(cache=True, nogil=True)(_multiply)
+keep_best = numba.njit(cache=True, nogil=True)(_keep_best)
+contenders = numba.njit(cache=True, nogil=True)(_contenders)
+select = numba.njit(cache=True, nogil=True)(_select)

@@ -18,7 +18,7 @@ from ml.steps.ranker_rows import ranker_rows
 from ml.steps.record import recorded
 from ml.steps.training import DEPTH, Training, describe_training, rankings_of
 from ml.steps.tuned import write_tuned
-from ml.steps.workbench import open_workbench
+from ml.steps.workbench import open_workbench, side_by_side
 from ml.tracking import runs
 
 # What a trial is judged by: a retriever must find, the ranker must order.
@@ -113,8 +113,9 @@ def _retriever_objective(training: Training, name: str, objective: str) -> Calla
     shared = _shared(training, name)
 
     def value(parameters: dict[str, Any]) -> float:
-        model = kind.fit(bench.training_data, kind.Parameters.model_validate(shared | parameters))
-        rankings = rank_batches(model, bench.batches["validation"], bench.known, DEPTH)
+        with side_by_side():
+            model = kind.fit(bench.training_data, kind.Parameters.model_validate(shared | parameters))
+            rankings = rank_batches(model, bench.batches["validation"], bench.known, DEPTH)
         return bench.validation_metrics(rankings)[objective]
 
     return value

@@ -26,7 +26,7 @@ from ml.steps.record import recorded
 from ml.steps.training_features import current_features, features_as_of, find_features, refuse_too_little
 from ml.steps.training_log import log_rankers, log_retriever
 from ml.steps.tuned import tuned_parameters
-from ml.steps.workbench import Workbench, open_workbench, ranker_inputs, retriever_inputs
+from ml.steps.workbench import Workbench, open_workbench, ranker_inputs, retriever_inputs, side_by_side
 
 DEPTH = 100  # the deepest cut that is measured
 log = get_logger(__name__)
@@ -162,12 +162,13 @@ def _ranker_and_quotas(training: Training) -> tuple[Ranker, dict[str, int], int]
 def _fit(training: Training, name: str, folder: Path) -> dict[str, Any]:
     bench, kind = _bench(training), get_retriever(name)
     parameters = kind.Parameters.model_validate(training["retriever_parameters"][name])
-    model = kind.fit(bench.training_data, parameters)
-    (folder / "model").mkdir()
-    model.save(folder / "model")
     batches = [batch for window in bench.batches.values() for batch in window]
     depth = max(DEPTH, training["quotas"].get(name, 0))
-    rankings = rank_batches(model, batches, bench.known, depth)
+    with side_by_side():
+        model = kind.fit(bench.training_data, parameters)
+        rankings = rank_batches(model, batches, bench.known, depth)
+    (folder / "model").mkdir()
+    model.save(folder / "model")
     save_rankings(folder / "rankings.npz", rankings)
     curves = getattr(model, "curves", {})
     return {"metrics": bench.validation_metrics(rankings), "curves": curves, "parameters": parameters.model_dump()}

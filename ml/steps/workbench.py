@@ -1,6 +1,7 @@
 """What the training steps share: the data set of one training, its cases, and where each part's result stands."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -18,7 +19,8 @@ from ml.evaluation.replay import Key, fingerprint
 from ml.evaluation.segments import Batch, batches_in, held_out_users, without_users
 from ml.features.store import FeatureStore
 from ml.retrieval.contract import Ranking, TrainingData
-from ml.settings import settings
+from ml.settings import changed_settings, settings
+from ml.threads import at_most
 
 HELD_OUT_SHARE = 0.1  # users that no model learns from: the new users of the evaluation
 PRACTISED_SHARE = 0.25  # known users that the ranker is also asked about as if they were new
@@ -84,6 +86,14 @@ def open_workbench(features: str, seed: int) -> Workbench:
     dataset = load_dataset(Path(features))
     held_out = held_out_users(dataset, HELD_OUT_SHARE, seed=seed)
     return Workbench(dataset, FeatureStore.of(dataset), held_out, seed)
+
+
+@contextmanager
+def side_by_side() -> Iterator[None]:
+    """The threads of one retriever: where several are trained at once, more than a core for each slows all of them."""
+    threads = settings().training_threads
+    with changed_settings(threads=threads), at_most(threads):
+        yield
 
 
 def retriever_inputs(training: dict[str, Any], name: str) -> dict[str, Any]:

@@ -59,8 +59,11 @@ def _finish(group: Any, nodes: Mapping[str, Any]) -> None:
 
 
 def task_environment() -> dict[str, str]:
-    """What the project reads from the environment; unit tests are about the SQL and run where that is tested."""
-    return dbt_environment() | {"DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"}
+    """What dbt and the project read from the environment.
+
+    Unit tests are about the SQL and run where that is tested; the manifest is not written again by every task.
+    """
+    return dbt_environment() | {"DBT_EXCLUDE_RESOURCE_TYPES": "unit_test", "DBT_WRITE_JSON": "false"}
 
 
 def dbt_manifest(domain: str) -> Path:
