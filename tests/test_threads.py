@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from ml.threads import in_threads, one_blas_thread
+from ml.threads import at_most, in_threads, one_blas_thread
 
 
 def test_results_stand_in_the_order_of_their_parts():
@@ -37,3 +37,16 @@ def test_linear_algebra_takes_one_thread_and_then_as_many_as_before():
         assert set(blas()) == {1}
     assert all(set(found) == {1} for found in in_threads(lambda _: blas(), range(4), 2))
     assert blas() == before
+
+
+def test_pools_are_held_to_so_many_threads_and_then_have_as_many_as_before():
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import threadpool_info
+
+    def pools():
+        return [pool["num_threads"] for pool in threadpool_info()]
+
+    before = pools()
+    with at_most(1):
+        assert set(pools()) == {1}
+    assert pools() == before

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from ml.baskets.baskets import Baskets
 from ml.baskets.features import ItemFacts, build_frame
+from ml.benchmark_file import RECOMMENDER
 from ml.data.arrays import Floats, Ints, Ragged
 from ml.data.requests import Requests
 from ml.domains.domain import Frozen
@@ -27,7 +28,6 @@ from ml.retrieval.contract import Retriever, top_k
 
 log = get_logger(__name__)
 CHUNK = 512  # customers whose scores are held at a time: so many rows of the whole catalogue for each model
-NAME = "recommender"
 
 
 class RecommenderParameters(Frozen):
@@ -110,7 +110,7 @@ def fit_ranker(found: Found, past: Baskets, latest: Baskets, *, seed: int, threa
     train, validation = (found.labelled(past, part, taken.take(part), random) for part in parts)
     ranker = LambdaMart.fit(train, validation, found.parameters.ranker, seed=seed, threads=threads)
     curve = ranker.curves["validation_ndcg@10"]
-    log.info("%s: %d trees, nDCG@10 %.4f of the found items", NAME, np.argmax(curve) + 1, max(curve))
+    log.info("%s: %d trees, nDCG@10 %.4f of the found items", RECOMMENDER, np.argmax(curve) + 1, max(curve))
     return ranker
 
 

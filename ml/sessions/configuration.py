@@ -1,10 +1,11 @@
 """Parameter files: one YAML file a published result, in `configs/sessions/`, so that anyone can reproduce its table."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from ml.benchmark_file import Choice, refuse_misnamed
 from ml.domains.domain import Frozen
 from ml.parameter_file import named_file, read_parameters
 from ml.sessions.contract import SessionModel
@@ -23,22 +24,10 @@ MODELS: dict[str, type[SessionModel]] = {
 }
 
 
-class ModelChoice(Frozen):
-    """A model and those of its parameters that are not as by default."""
+class ModelChoice(Choice):
+    """A session model."""
 
-    model: str = Field(description="One of the registered session models.")
-    parameters: dict[str, Any] = Field({}, description="What is not named here is as by default.")
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        if self.model not in MODELS:
-            raise ValueError(f"there is no session model {self.model!r}; there are: {', '.join(sorted(MODELS))}")
-        self.typed()
-        return self
-
-    def typed(self) -> Frozen:
-        """The parameters as the model's own value."""
-        return MODELS[self.model].Parameters.model_validate(self.parameters)
+    kinds: ClassVar[dict[str, Any]] = MODELS
 
 
 class SessionsConfiguration(Frozen):
@@ -50,9 +39,7 @@ class SessionsConfiguration(Frozen):
 
     @model_validator(mode="after")
     def _named(self) -> Self:
-        unknown = sorted(set(self.recommender.sources if self.recommender else ()) - set(self.models))
-        if unknown:
-            raise ValueError(f"recommender.sources names {', '.join(unknown)}, which is no model of this file")
+        refuse_misnamed(self.models, self.recommender)
         return self
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
+from ml.benchmark_file import RECOMMENDER
 from ml.data.arrays import Ints
 from ml.domains.domain import Frozen
 from ml.errors import BadInput
@@ -24,7 +25,6 @@ from ml.sessions.sessions import Cases, Queries, Sessions, next_click_cases
 
 log = get_logger(__name__)
 CHUNK = 2048  # queries whose candidates are described at a time
-NAME = "recommender"
 
 
 class RecommenderParameters(Frozen):
@@ -98,7 +98,7 @@ class SessionRecommender:
     def rank(self, queries: Queries, k: int) -> Ranking:
         """The best K items of each query by the ranker; fewer where the models find fewer."""
         item, score = np.full((len(queries), k), -1, np.int32), np.full((len(queries), k), -np.inf, np.float32)
-        for rows in _chunks(len(queries), NAME):
+        for rows in _chunks(len(queries), RECOMMENDER):
             part = self.found.settled(queries.take(rows))
             candidates = self.found.candidates(part)
             predicted = self.ranker.predict(build_frame(part, candidates, self.found.models, self.found.facts))
@@ -134,7 +134,7 @@ def fit_ranker(found: Found, tail: Sessions, *, longest: int, seed: int, threads
         parts.append(found.labelled(cases.take(np.sort(random.choice(rows, most, replace=False)))))
     ranker = LambdaMart.fit(parts[0], parts[1], parameters.ranker, seed=seed, threads=threads)
     curve = ranker.curves["validation_ndcg@10"]
-    log.info("%s: %d trees, nDCG@10 %.4f of the found targets", NAME, np.argmax(curve) + 1, max(curve))
+    log.info("%s: %d trees, nDCG@10 %.4f of the found targets", RECOMMENDER, np.argmax(curve) + 1, max(curve))
     return ranker
 
 

@@ -12,7 +12,8 @@ from ml.baskets.baskets import Baskets
 from ml.baskets.configuration import BasketsConfiguration, ModelChoice, load_configuration
 from ml.baskets.features import ItemFacts
 from ml.baskets.loading import BasketData, load_baskets
-from ml.baskets.recommender import NAME, BasketRecommender, Found, chunks, fit_ranker
+from ml.baskets.recommender import BasketRecommender, Found, chunks, fit_ranker
+from ml.benchmark_file import RECOMMENDER
 from ml.data.arrays import Floats
 from ml.data.requests import Requests
 from ml.evaluation.arrays import Doubles
@@ -75,7 +76,7 @@ def _answers(configuration: BasketsConfiguration, data: BasketData, seed: int) -
         sources = {name: models[name] for name in configuration.recommender.sources or models}
         found = Found(sources, ItemFacts.of(data.history), configuration.recommender)
         recommender, train = _recommender(configuration, found, data.history, seed)
-        yield _asked(NAME, recommender, data, reduce(Cost.plus, (trained[name] for name in sources), train))
+        yield _asked(RECOMMENDER, recommender, data, reduce(Cost.plus, (trained[name] for name in sources), train))
 
 
 def _fitted(choice: ModelChoice, baskets: Baskets, seed: int) -> tuple[Retriever, Cost]:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ml.benchmark_file import RECOMMENDER
 from ml.evaluation.next_item import DEPTH, coverage, mean_popularity, metric_intervals, target_ranks
 from ml.evaluation.significance import Interval
 from ml.logs import get_logger, progress
@@ -15,7 +16,7 @@ from ml.sessions.configuration import SessionsConfiguration, load_configuration
 from ml.sessions.contract import SessionModel
 from ml.sessions.loading import SessionData, load_sessions
 from ml.sessions.popularity import Popularity, PopularityParameters, filled
-from ml.sessions.recommender import NAME, Found, RecommenderParameters, SessionRecommender, fit_ranker
+from ml.sessions.recommender import Found, RecommenderParameters, SessionRecommender, fit_ranker
 from ml.sessions.sessions import Queries
 from ml.settings import settings
 from ml.steps.cost import Cost, cost_fields, measured
@@ -73,7 +74,7 @@ def _answers(configuration: SessionsConfiguration, data: SessionData, seed: int)
         yield _asked(name, models[name], data, popular, train)
     if configuration.recommender is not None:
         recommender, train = _recommender(configuration, configuration.recommender, models, data, seed)
-        yield _asked(NAME, recommender, data, popular, total.plus(train))
+        yield _asked(RECOMMENDER, recommender, data, popular, total.plus(train))
 
 
 def _recommender(

@@ -28,6 +28,8 @@ def test_an_unknown_name_lists_the_known_ones():
         ("models: {}", "models"),
         ("models: [", "YAML"),
         ("longest: 1\nmodels: {a: {model: popularity}}", "longest"),
+        ("models: {a: {model: popularity}}\nrecommender: {sources: [b]}", "b, which is no model"),
+        ("models: {recommender: {model: popularity}}", "another"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_field(tmp_path, text, said):
