@@ -27,14 +27,17 @@ def main() -> None:
 
 
 def warm_dbt() -> None:
-    """Let dbt parse the project once: it builds its readers and writers of each kind of node at their first use."""
+    """Let dbt parse the project once: it builds its readers and writers of each kind of node at their first use.
+
+    Without its static parser, whose threads would be gone in a fork that then waits for them for ever.
+    """
     from ml.domains import DOMAINS
     from ml.errors import RunFailed
     from ml.features.marts import run_dbt
     from ml.logs import get_logger
 
     try:
-        run_dbt(["parse"], {"domain": next(iter(DOMAINS))})
+        run_dbt(["parse", "--no-static-parser"], {"domain": next(iter(DOMAINS))})
     except RunFailed as failure:  # each DAG that needs the project says so to those who look at it
         get_logger(__name__).warning("%s", failure)
 
