@@ -6,7 +6,6 @@ import sys
 import pytest
 
 from ml.features.marts import run_dbt
-
 from ml.wheel import scheduler
 
 
