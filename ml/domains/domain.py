@@ -42,6 +42,9 @@ class Guardrails(Frozen):
     first_coverage_ratio: float = Field(0.7, description="The same for a first champion, ratio to the best baseline's.")
     minimum_diversity_ratio: float = Field(0.9, description="Diversity within a slate of 10, ratio to the champion's.")
     maximum_popularity_ratio: float = Field(1.25, description="Mean popularity of recommended items, ratio.")
+    first_popularity_ratio: float = Field(
+        1.5, description="The same for a first champion, ratio to the best baseline's."
+    )
 
 
 class Gate(Frozen):

@@ -135,7 +135,8 @@ def _fallen(rails: Guardrails, challenger: Contender, rival: Contender, *, first
         mine, theirs = getattr(challenger, name), getattr(rival, name)
         if not mine >= ratio * theirs:
             yield f"{name} fell to {mine:.4f}; at least {ratio:.0%} of the {theirs:.4f} of {rival.name} is needed"
-    mine, theirs, ratio = challenger.popularity, rival.popularity, rails.maximum_popularity_ratio
+    mine, theirs = challenger.popularity, rival.popularity
+    ratio = rails.first_popularity_ratio if first else rails.maximum_popularity_ratio
     if not mine <= ratio * theirs:
         yield (
             f"popularity bias rose to {mine:.4f}; at most {ratio:.0%} of the {theirs:.4f} of {rival.name} is allowed"

@@ -142,3 +142,13 @@ def test_no_new_configuration_passes_without_a_lower_bound_above_zero(difference
 def test_a_first_champion_has_a_coverage_floor_of_its_own(coverage, promoted):
     decision = judged(contender(BETTER, coverage=coverage), BASELINE, first=True)
     assert decision.promote is promoted
+
+
+@pytest.mark.parametrize(
+    ("popularity", "first", "promoted"), [(0.14, True, True), (0.16, True, False), (0.14, False, False)]
+)
+def test_a_first_champion_has_a_popularity_ceiling_of_its_own(popularity, first, promoted):
+    challenger = contender(BETTER, popularity=popularity, configuration="b")
+    decision = judged(challenger, BASELINE if first else CHAMPION, first=first)
+    assert decision.promote is promoted
+    assert promoted or decision.path == "refused: guardrail"
