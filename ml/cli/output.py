@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+SHOWN_DIFFERENCES = ("p@20", "mrr@20")
 LOGGED_WIDTH = 132  # columns of what is not printed to a terminal, which would know its own
 
 
@@ -69,6 +70,12 @@ def session_models(document: Mapping[str, Any]) -> Iterable[Table]:
         for row in rows
     ]  # fmt: skip
     yield table("Session models, in percent", columns, body)
+    if compared := [row for row in rows if "versus_recommender" in row]:
+        differences = [
+            (row["model"], *(_percent(row["versus_recommender"][name], "difference") for name in SHOWN_DIFFERENCES))
+            for row in compared
+        ]
+        yield table("Less the recommender, in percent", ("model", *SHOWN_DIFFERENCES), differences)
 
 
 def training_loops(document: Mapping[str, Any]) -> Iterable[Table]:
@@ -141,7 +148,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 400 else f"{text[:400]}…"
 
 
-def _percent(metric: Mapping[str, float | None]) -> str:
-    mean, low, high = (metric[end] for end in ("mean", "low", "high"))
+def _percent(metric: Mapping[str, float | None], middle: str = "mean") -> str:
+    mean, low, high = (metric[end] for end in (middle, "low", "high"))
     shown = "" if mean is None else f"{100 * mean:.2f}"
-    return shown if low is None or high is None else f"{shown} ({100 * low:.2f}–{100 * high:.2f})"
+    return shown if low is None or high is None else f"{shown} ({100 * low:.2f} to {100 * high:.2f})"

@@ -46,7 +46,15 @@ def metrics(rank: Doubles) -> Doubles:
 
 def metric_intervals(rank: Doubles, session: Ints, *, seed: int) -> dict[str, Interval]:
     """Each metric's mean over the cases (C,), with an interval from resampling whole sessions."""
-    values = metrics(rank)
+    return _intervals(metrics(rank), session, seed)
+
+
+def metric_differences(rank: Doubles, other: Doubles, session: Ints, *, seed: int) -> dict[str, Interval]:
+    """How much higher each metric's mean is than that of another model on the same cases (C,), paired by session."""
+    return _intervals(metrics(rank) - metrics(other), session, seed)
+
+
+def _intervals(values: Doubles, session: Ints, seed: int) -> dict[str, Interval]:
     found = intervals(means(values), resampled_means(values, session, seed=seed))
     return dict(zip(NAMES, found, strict=True))
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ml.benchmark_file import RECOMMENDER
-from ml.evaluation.next_item import DEPTH, coverage, mean_popularity, metric_intervals, target_ranks
+from ml.evaluation.next_item import DEPTH, coverage, mean_popularity, metric_differences, metric_intervals, target_ranks
 from ml.evaluation.significance import Interval
 from ml.logs import get_logger, progress
 from ml.retrieval.contract import Ranking
@@ -54,14 +54,21 @@ def bench_sessions(train: Path, test: Path, config: str = "default", *, seed: in
 
     Returns:
         `rows`, one a model: `model`, `metrics` (mean, low, high of each), `train_seconds`, `train_cpu_seconds`,
-        `predictions_per_second`, `peak_memory_mb`.
+        `predictions_per_second`, `peak_memory_mb`; and where there is a second stage, `versus_recommender` (difference,
+        low, high of each metric, paired on the same sessions).
 
     Raises:
         BadInput: names the file, the row, the field and the remedy.
     """
     configuration = load_configuration(config, settings().project / "configs" / "sessions")
     data = load_sessions(train, test, longest=configuration.longest)
-    rows = [_row(answered, data, seed) for answered in _answers(configuration, data, seed)]
+    answers = list(_answers(configuration, data, seed))
+    rows = [_row(answered, data, seed) for answered in answers]
+    if answers[-1].name == RECOMMENDER:
+        ranks = [target_ranks(answered.ranking, data.cases.target) for answered in answers]
+        for row, rank in zip(rows[:-1], ranks[:-1], strict=True):
+            found = metric_differences(rank, ranks[-1], data.cases.session, seed=seed)
+            row["versus_recommender"] = {name: interval.as_dict("difference") for name, interval in found.items()}
     return {"rows": rows}
 
 

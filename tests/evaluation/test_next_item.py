@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from ml.evaluation.next_item import DEPTH, coverage, mean_popularity, metric_intervals, metrics, target_ranks
+from ml.evaluation.next_item import (
+    DEPTH,
+    coverage,
+    mean_popularity,
+    metric_differences,
+    metric_intervals,
+    metrics,
+    target_ranks,
+)
 from ml.retrieval.contract import Ranking
 
 
@@ -44,6 +52,18 @@ def test_intervals_resample_sessions_not_cases():
     of_sessions = metric_intervals(rank, np.repeat(np.arange(10), 10), seed=0)["p@20"]
     assert of_cases.mean == of_sessions.mean == 0.5
     assert of_sessions.high - of_sessions.low > 2 * (of_cases.high - of_cases.low)
+
+
+def test_differences_are_paired_on_the_same_cases():
+    random = np.random.default_rng(1)
+    rank, session = random.integers(1, 40, 400).astype(float), np.arange(400) // 2
+    better = np.where(random.random(400) < 0.2, 1.0, rank)
+    alone = metric_intervals(better, session, seed=0)["mrr@20"]
+    paired = metric_differences(better, rank, session, seed=0)["mrr@20"]
+    assert paired.mean == pytest.approx(alone.mean - metric_intervals(rank, session, seed=0)["mrr@20"].mean)
+    assert 0 < paired.low < paired.mean < paired.high
+    assert paired.high - paired.low < alone.high - alone.low
+    assert metric_differences(rank, rank, session, seed=0)["p@5"].high == 0
 
 
 def test_coverage_and_popularity():

@@ -58,6 +58,11 @@ def test_the_recommender_is_the_last_row_and_a_network_is_learned_once(files, ca
     first, again = documents
     assert list(first) == ["knn", "markov", "hrnn", "recommender"]
     assert first["recommender"]["metrics"]["p@5"]["mean"] > 0.9
+    assert "versus_recommender" not in first["recommender"]
+    for name in ("knn", "markov", "hrnn"):
+        assert first[name]["versus_recommender"]["p@5"]["difference"] == pytest.approx(
+            first[name]["metrics"]["p@5"]["mean"] - first["recommender"]["metrics"]["p@5"]["mean"]
+        )
     assert first["recommender"]["train_seconds"] > first["hrnn"]["train_seconds"] > 0
     assert again["hrnn"]["train_seconds"] == first["hrnn"]["train_seconds"]  # found again, with what it took
     assert again["recommender"]["metrics"] == first["recommender"]["metrics"]
