@@ -20,6 +20,8 @@ from ml.settings import settings
 P = ParamSpec("P")
 T = TypeVar("T")
 ATTEMPTS = 6
+# What SQLite and PostgreSQL say where another process wrote the very row first: asked again, it is found.
+COLLISIONS = ("UNIQUE constraint failed", "UniqueViolation")
 log = get_logger(__name__)
 
 
@@ -74,7 +76,7 @@ def without_bars() -> Iterator[None]:
 
 
 def patient(function: Callable[P, T]) -> Callable[P, T]:
-    """Try again what failed because the store was busy; the function must be safe to repeat."""
+    """Try again what failed because another process was at the store; the function must be safe to repeat."""
 
     @wraps(function)
     def run(*arguments: P.args, **options: P.kwargs) -> T:
@@ -84,7 +86,8 @@ def patient(function: Callable[P, T]) -> Callable[P, T]:
             try:
                 return function(*arguments, **options)
             except MlflowException as error:
-                if error.error_code != "TEMPORARILY_UNAVAILABLE":
+                collided = any(said in str(error) for said in COLLISIONS)
+                if error.error_code != "TEMPORARILY_UNAVAILABLE" and not collided:
                     raise
                 log.warning("the tracking store is busy (attempt %d of %d): %s", attempt, ATTEMPTS, error)
                 time.sleep(random.uniform(0, 0.25 * 2**attempt))  # noqa: S311 - spreads retries, guards nothing
