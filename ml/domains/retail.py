@@ -20,6 +20,7 @@ RETAIL = Domain(
         "popularity": 100,
         "content": 50,
         "basket": 100,
+        "hrnn": 100,
     },
     baselines=("personal_then_popular", "tifu_knn", "item_to_item", "als", "popularity"),
     registered_model="retail-slate",

@@ -14,6 +14,8 @@ RETRIEVERS: dict[str, str] = {
     "als": "ml.retrieval.als:Als",
     "content": "ml.retrieval.content:Content",
     "two_tower": "ml.retrieval.two_tower:TwoTower",
+    # It builds on the session models, a layer above this one: named here, imported by whoever asks for it.
+    "hrnn": "ml.sessions.hrnn_retriever:HrnnRetriever",
 }
 
 __all__ = ["RETRIEVERS", "Ranking", "Retriever", "State", "TrainingData", "get_retriever", "top_k"]

@@ -101,7 +101,10 @@ def retriever_inputs(training: dict[str, Any], name: str) -> dict[str, Any]:
     return {
         "retriever": name, "features": manifest(Path(training["features"]))["key"], "seed": training["seed"],
         "parameters": training["retriever_parameters"][name],
-        "code": code_digest("data", "domains", "features", "retrieval", "evaluation", "neural.py", "steps/workbench.py"),
+        "code": code_digest(
+            "data", "domains", "features", "retrieval", "sessions/hrnn", "sessions/hrnn_retriever", "evaluation",
+            "neural.py", "steps/workbench.py",
+        ),
     }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Losses of a next-item model, as small parts that compose; each gives one value a position.
 
-Shapes: P positions that have a target, K negatives shared by all of them, I items.
+Shapes: P positions that have a target (or, where a row has several, P targets of R rows), K negatives shared by all
+of them, I items.
 """
 
 from typing import Any
@@ -23,19 +24,21 @@ def log_expected_draws(probability: Tensor, draws: int) -> Tensor:
     return torch.log(probability * draws)
 
 
-def mask_hits(negatives: Tensor, drawn: Tensor, target: Tensor) -> Tensor:
-    """(P, K) the logits, -inf where a negative is the position's own target; written in place.
+def mask_hits(negatives: Tensor, drawn: Tensor, target: Tensor, row: Tensor | None = None) -> Tensor:
+    """(R, K) the logits, -inf where a negative is a target of the row itself; written in place.
 
     Args:
-        negatives: (P, K) logits.
+        negatives: (R, K) logits.
         drawn: (K,) items that were drawn, in ascending order.
         target: (P,) items.
+        row: (P,) the row of each target; None: each row has one.
     """
     first = torch.searchsorted(drawn, target)
     count = torch.searchsorted(drawn, target, right=True) - first  # (P,) few items were drawn more than once
-    row = torch.repeat_interleave(torch.arange(len(target), device=target.device), count)
-    offset = torch.arange(len(row), device=row.device) - (count.cumsum(0) - count)[row]
-    return negatives.index_put_((row, first[row] + offset), negatives.new_tensor(-torch.inf))
+    pair = torch.repeat_interleave(torch.arange(len(target), device=target.device), count)
+    offset = torch.arange(len(pair), device=pair.device) - (count.cumsum(0) - count)[pair]
+    hit = pair if row is None else row[pair]
+    return negatives.index_put_((hit, first[pair] + offset), negatives.new_tensor(-torch.inf))
 
 
 def softmax_loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -43,9 +46,16 @@ def softmax_loss(logits: Tensor, target: Tensor) -> Tensor:
     return functional.cross_entropy(logits, target, reduction="none")
 
 
-def sampled_softmax_loss(positive: Tensor, negatives: Tensor) -> Tensor:
-    """(P,) cross entropy of each positive (P,) among itself and its negatives (P, K)."""
+def sampled_softmax_loss(positive: Tensor, negatives: Tensor, row: Tensor | None = None) -> Tensor:
+    """(P,) cross entropy of each positive (P,) among itself and the negatives (R, K) of its row.
+
+    Args:
+        positive: (P,) logits.
+        negatives: (R, K) logits; -inf for what is none.
+        row: (P,) the row of each positive; None: each row has one.
+    """
     against: Tensor = _LogSumExp.apply(negatives)  # type: ignore[no-untyped-call]
+    against = against if row is None else against[row]
     return torch.logaddexp(positive, against) - positive
 
 
@@ -63,7 +73,8 @@ class _LogSumExp(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         exponential, total = ctx.saved_tensors
-        scaled: Tensor = exponential * (gradient[:, None] / total)
+        # Without any negative the total is 0, and so is the gradient.
+        scaled: Tensor = exponential * (gradient[:, None] / total.clamp(min=torch.finfo(total.dtype).tiny))
         return scaled
 
 

@@ -116,12 +116,19 @@ class HrnnNetwork(nn.Module):
             embedded: (B, T, D) `vectors` of the items, anything after a session's end.
             user: Of the sessions' users; somebody unknown starts from zeros, as without users.
         """
-        start = torch.zeros_like(user.value)
-        if self.user is not None:
-            start = torch.tanh(self.user.start(user.value)) * user.known
-            if self.parameters_.user == "all":
-                embedded = embedded + (self.user.feed(user.value) * user.known)[:, None, :]
-        states: Tensor = self.session(self.dropout(embedded), start[None])[0]
+        return self.onward(embedded, self.start(user), user)
+
+    def start(self, user: UserState) -> Tensor:
+        """(B, H) the state in which these users' next sessions begin."""
+        if self.user is None:
+            return torch.zeros_like(user.value)
+        return torch.tanh(self.user.start(user.value)) * user.known
+
+    def onward(self, embedded: Tensor, state: Tensor, user: UserState) -> Tensor:
+        """(B, T, H) the states after further clicks (B, T, D), from the states (B, H) that the sessions are in."""
+        if self.user is not None and self.parameters_.user == "all":
+            embedded = embedded + (self.user.feed(user.value) * user.known)[:, None, :]
+        states: Tensor = self.session(self.dropout(embedded), state[None].contiguous())[0]
         return states
 
     def read(self, states: Tensor) -> Tensor:

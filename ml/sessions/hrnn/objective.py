@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml.data.arrays import Indices
+from ml.data.arrays import Indices, Ints
 from ml.sessions.hrnn.losses import bpr_max_loss, log_expected_draws, mask_hits, sampled_softmax_loss, softmax_loss
 from ml.sessions.hrnn.network import HrnnNetwork
 from ml.sessions.hrnn.parameters import HrnnParameters
@@ -25,21 +25,42 @@ class Batch:
     drawn_vectors: Tensor  # (K, D)
 
 
+class Negatives:
+    """Items drawn by popularity, with replacement."""
+
+    def __init__(
+        self, counts: Ints, number: int, power: float, random: np.random.Generator, device: torch.device
+    ) -> None:
+        """Of items (I,) clicked so often; each counts one click more, so that none is out of reach."""
+        weight = (counts.astype(np.float64) + 1) ** power
+        self.cumulative = np.cumsum(weight / weight.sum())
+        self.probability = torch.from_numpy((weight / weight.sum()).astype(np.float32)).to(device)  # (I,)
+        self.number, self.random, self.device = number, random, device
+
+    def drawn(self) -> Tensor:
+        """(K,) fresh items, 1-based and ascending."""
+        spot = np.sort(self.random.random(self.number))
+        drawn = np.minimum(np.searchsorted(self.cumulative, spot), len(self.cumulative) - 1)
+        return torch.from_numpy(drawn + 1).to(self.device)
+
+    def log_expected(self, drawn: Tensor) -> Tensor:
+        """(K,) the correction of log-q of these items."""
+        return log_expected_draws(self.probability[drawn - 1], len(drawn))
+
+
 class Objective:
     """Negatives by popularity, and the loss of a batch against them."""
 
     def __init__(
         self, sessions: Sessions, parameters: HrnnParameters, random: np.random.Generator, device: torch.device
     ) -> None:
-        weight = (sessions.counts.astype(np.float64) + 1) ** parameters.negative_power
-        self.cumulative = np.cumsum(weight / weight.sum())
-        self.probability = torch.from_numpy((weight / weight.sum()).astype(np.float32)).to(device)  # (I,)
-        self.parameters, self.random, self.device = parameters, random, device
+        self.negatives = Negatives(sessions.counts, parameters.negatives, parameters.negative_power, random, device)
+        self.parameters, self.device = parameters, device
 
     def embed(self, network: HrnnNetwork, items: Indices) -> Batch:
         """The vectors of the clicks (B, T) and of fresh negatives."""
         clicked = torch.from_numpy(items).long().to(self.device)
-        drawn = self._drawn()
+        drawn = self.negatives.drawn()
         if self.parameters.loss == "softmax":
             catalogue = network.vectors(torch.arange(network.items + 1, device=self.device))  # (I + 1, D)
             return Batch(catalogue[clicked], drawn, catalogue[1:])
@@ -64,12 +85,6 @@ class Objective:
         if self.parameters.loss == "bpr_max":
             negatives = mask_hits(asked @ batch.drawn_vectors.T, batch.drawn, target)  # (P, K)
             return bpr_max_loss(positive, negatives, self.parameters.score_penalty)
-        correction = log_expected_draws(self.probability[batch.drawn - 1], len(batch.drawn))  # (K,)
+        correction = self.negatives.log_expected(batch.drawn)  # (K,)
         negatives = torch.addmm(-correction, asked, batch.drawn_vectors.T)  # (P, K)
         return sampled_softmax_loss(positive, mask_hits(negatives, batch.drawn, target))
-
-    def _drawn(self) -> Tensor:
-        """(K,) items by popularity, with replacement, 1-based and ascending."""
-        spot = np.sort(self.random.random(self.parameters.negatives))
-        drawn = np.minimum(np.searchsorted(self.cumulative, spot), len(self.cumulative) - 1)
-        return torch.from_numpy(drawn + 1).to(self.device)

@@ -1,0 +1,130 @@
+"""What is learned from visits: what a session begins with, what follows a step, what else is in a basket.
+
+Shapes: S sessions, P steps, M moments at which something is asked, T targets of all moments, K negatives, V vectors
+of a batch, D embedding size, H hidden size.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ml.data.arrays import Ints, take_ranges
+from ml.sessions.hrnn.losses import mask_hits, sampled_softmax_loss
+from ml.sessions.hrnn.network import HrnnNetwork, UserState
+from ml.sessions.hrnn.objective import Negatives
+from ml.sessions.hrnn_retriever.tracing import Trace, mean_vectors, trace
+from ml.sessions.hrnn_retriever.visits import Visits
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Moments of a batch, and what is then to be found."""
+
+    states: Tensor  # (M, H)
+    row: Ints  # (T,) the moment of each target
+    target: Ints  # (T,) places among the items of all steps
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The vectors that a batch needs, looked up once: each look-up costs a gradient of the size of the catalogue."""
+
+    of: Tensor  # (V, D)
+    position: Ints  # (N,) the row of each item of the visits
+    drawn: Tensor  # (K,) items, ascending
+    drawn_position: Ints  # (K,)
+
+
+class Objective:
+    """The mean loss of a batch of visits."""
+
+    def __init__(self, network: HrnnNetwork, negatives: Negatives, random: np.random.Generator) -> None:
+        """Of a network whose negatives are drawn like this; `random` parts the baskets."""
+        self.network, self.negatives, self.random = network, negatives, random
+
+    def __call__(self, visits: Visits) -> Tensor | None:
+        """Sampled softmax with the correction of log-q, each target counting the same; None: nothing is asked."""
+        vectors = self._vectors(visits)
+        steps = mean_vectors(vectors.of, vectors.position, visits.items.offsets)
+        found = trace(self.network, visits, steps)
+        asked = [self._beginnings(visits, found), self._sequels(visits, found), self._rests(visits, found, vectors)]
+        size = np.cumsum([0, *(len(part.states) for part in asked)])
+        row = np.concatenate([part.row + start for part, start in zip(asked, size[:-1], strict=True)])
+        if not len(row):
+            return None
+        states = torch.cat([part.states for part in asked])
+        return self._loss(states, row, visits.items.values, np.concatenate([part.target for part in asked]), vectors)
+
+    def _vectors(self, visits: Visits) -> Vectors:
+        drawn = self.negatives.drawn()
+        number, position = np.unique(np.r_[visits.items.values, drawn.cpu().numpy()], return_inverse=True)
+        of = self.network.vectors(torch.from_numpy(number).to(drawn.device))
+        return Vectors(of, position[: -len(drawn)], drawn, position[-len(drawn) :])
+
+    def _beginnings(self, visits: Visits, found: Trace) -> Asked:
+        """The first step of each session of a known user, asked of the state in which the session starts."""
+        session = np.flatnonzero(found.before.known.cpu().numpy())
+        start = self.network.start(_rows(found.before, session))
+        return _asked(start, visits, visits.steps[session])
+
+    def _sequels(self, visits: Visits, found: Trace) -> Asked:
+        """Each step after its session's first, asked of the state after the step before it."""
+        later = np.ones(len(visits.items), bool)
+        later[visits.steps[:-1]] = False
+        step = np.flatnonzero(later)
+        return _asked(found.states[_tensor(step - 1, found.states)], visits, step)
+
+    def _rests(self, visits: Visits, found: Trace, vectors: Vectors) -> Asked:
+        """A random half of each step of several items, asked of the state after the other half."""
+        step = np.flatnonzero(visits.items.lengths > 1)
+        offsets, at = take_ranges(visits.items.offsets[step], visits.items.offsets[step + 1])
+        row, hidden = halves(offsets, self.random)
+        shown = mean_vectors(vectors.of, vectors.position[at[~hidden]], _offsets(row[~hidden], len(step)))
+        session = visits.session_of_step[step]
+        user = _rows(found.before, session)
+        first = _tensor(visits.steps[session] == step, shown)[:, None]
+        before = found.states[_tensor(np.maximum(step - 1, 0), shown)]
+        before = torch.where(first, self.network.start(user), before)
+        states = self.network.onward(shown[:, None], before, user)[:, 0]
+        wanted = hidden & visits.wanted[at]
+        return Asked(states, row[wanted], at[wanted])
+
+    def _loss(self, states: Tensor, row: Ints, items: np.ndarray, target: Ints, vectors: Vectors) -> Tensor:
+        asked = self.network.read(states) * self.network.scale  # (M, D)
+        of = _tensor(row, states)
+        positive = (asked[of] * vectors.of[_tensor(vectors.position[target], states)]).sum(dim=1)  # (T,)
+        against = vectors.of[_tensor(vectors.drawn_position, states)]  # (K, D)
+        negatives = torch.addmm(-self.negatives.log_expected(vectors.drawn), asked, against.T)  # (M, K)
+        negatives = mask_hits(negatives, vectors.drawn, _tensor(items[target].astype(np.int64), states), of)
+        return sampled_softmax_loss(positive, negatives, of).mean()
+
+
+def halves(offsets: Ints, random: np.random.Generator) -> tuple[Ints, np.ndarray]:
+    """(N,) the step of each item, and whether it is one of the n // 2 of its step's n items that are hidden."""
+    row = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    order = np.lexsort((random.random(len(row)), row))
+    hidden = np.zeros(len(row), bool)
+    hidden[order] = np.arange(len(row)) - offsets[row] < (np.diff(offsets) // 2)[row]
+    return row, hidden
+
+
+def _asked(states: Tensor, visits: Visits, step: Ints) -> Asked:
+    """The wanted items of these steps (M,), asked of these states."""
+    offsets, at = take_ranges(visits.items.offsets[step], visits.items.offsets[step + 1])
+    wanted = visits.wanted[at]
+    return Asked(states, np.repeat(np.arange(len(step)), np.diff(offsets))[wanted], at[wanted])
+
+
+def _rows(user: UserState, rows: Ints) -> UserState:
+    at = _tensor(rows, user.value)
+    return UserState(user.value[at], user.known[at])
+
+
+def _tensor(array: np.ndarray, like: Tensor) -> Tensor:
+    return torch.from_numpy(array).to(like.device)
+
+
+def _offsets(row: Ints, rows: int) -> Ints:
+    return np.searchsorted(row, np.arange(rows + 1)).astype(np.int64)

@@ -1,0 +1,106 @@
+"""The recurrent network behind the retrievers' contract."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+
+from ml.artifacts import read_json, write_json
+from ml.data.arrays import Bools, Floats
+from ml.data.requests import Requests
+from ml.domains.domain import Frozen
+from ml.retrieval.contract import State, TrainingData
+from ml.sessions.hrnn_retriever.parameters import HrnnRetrieverParameters
+from ml.sessions.hrnn_retriever.reading import Reader
+
+if TYPE_CHECKING:  # torch is imported where a method needs it: looking the class up must stay cheap
+    from ml.sessions.hrnn.network import HrnnNetwork
+
+DESCRIPTION, KNOWN, WEIGHTS = "hrnn.json", "known.npy", "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class HrnnRetriever:
+    """Score: the cosine of an item's vector and what the request asks for (Quadrana et al., RecSys 2017).
+
+    A request asks with the state of its current session, begun by what its user's earlier sessions left; where no
+    session has begun, with the state in which the next one would. Nobody's state is kept: it is always read from the
+    request's history, so that a user who came yesterday, or was held out of training, is served like any other.
+    """
+
+    name: ClassVar[str] = "hrnn"
+    Parameters: ClassVar[type[Frozen]] = HrnnRetrieverParameters
+
+    parameters: HrnnRetrieverParameters
+    reader: Reader
+    network: "HrnnNetwork"
+    curves: dict[str, list[float]]  # one value an epoch
+
+    @classmethod
+    def fit(cls, data: TrainingData, parameters: HrnnRetrieverParameters) -> Self:
+        """Learn from all sessions before t1."""
+        from ml.sessions.hrnn_retriever.training import train
+
+        log = data.dataset.log
+        reader = Reader.of(
+            log, minimum_count=parameters.minimum_count, sessions=parameters.sessions_read,
+            steps=parameters.session_steps,
+        )  # fmt: skip
+        network, curve = train(reader.log(log), len(reader.known), parameters, seed=data.seed, threads=data.threads)
+        return cls(parameters, reader, network, {"training_loss": curve})
+
+    def refresh(self, state: State) -> Self:  # noqa: ARG002 - the contract's signature
+        """The weights stay as fitted; the request brings its history."""
+        return self
+
+    @cached_property
+    def vectors(self) -> Floats:
+        """(V + 1, D) unit vectors of the items that have one, by their 1-based number."""
+        from ml.sessions.hrnn_retriever.serving import all_vectors
+
+        return all_vectors(self.network)
+
+    def score(self, requests: Requests) -> Floats:
+        """(R, items) cosines; `-inf` for items without a vector, and where neither history nor session says anything."""
+        asked, answered = self.request_vectors(requests)
+        scores = np.full((len(requests), self.reader.items), -np.inf, np.float32)
+        found = np.flatnonzero(answered)
+        scores[np.ix_(found, self.reader.known)] = asked[found] @ self.vectors[1:].T
+        return scores
+
+    def request_vectors(self, requests: Requests) -> tuple[Floats, Bools]:
+        """(R, D) what each request asks for, and (R,) whether it asks for anything."""
+        from ml.sessions.hrnn_retriever.serving import asked_for
+
+        visits, in_session = self.reader.requests(requests)
+        answered = visits.counts > 0
+        return asked_for(self.network, self.vectors, visits, in_session), answered
+
+    def save(self, folder: Path) -> None:
+        """Write the weights as safetensors, the items that have a vector as .npy and all else as JSON."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(dict(self.network.state_dict()), folder / WEIGHTS)
+        np.save(folder / KNOWN, self.reader.known, allow_pickle=False)
+        described = {"parameters": self.parameters.model_dump(mode="json"), "curves": self.curves}
+        write_json(folder / DESCRIPTION, {**described, "items": self.reader.items, "sets": self.reader.sets})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        from safetensors.torch import load_file
+
+        from ml.sessions.hrnn.network import HrnnNetwork
+
+        described = read_json(folder / DESCRIPTION)
+        parameters = HrnnRetrieverParameters.model_validate(described["parameters"])
+        known = np.load(folder / KNOWN, allow_pickle=False)
+        network = HrnnNetwork(len(known), parameters.network)
+        network.load_state_dict(load_file(folder / WEIGHTS))
+        reader = Reader(
+            known, described["items"], described["sets"], parameters.sessions_read, parameters.session_steps
+        )
+        return cls(parameters, reader, network.eval(), described["curves"])
