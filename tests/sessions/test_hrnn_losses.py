@@ -39,6 +39,26 @@ def test_hits_are_masked_as_often_as_they_were_drawn():
     ]  # fmt: skip
 
 
+def test_a_row_of_several_targets_counts_none_of_them_as_a_negative():
+    logits = torch.tensor([[1.0, 2.0, 0.0, -1.0], [0.5, -1.0, 3.0, 0.0]])
+    target, row = torch.tensor([1, 3, 0]), torch.tensor([0, 0, 1])
+    negatives = mask_hits(logits.clone(), torch.arange(4), target, row)
+    assert torch.isinf(negatives).tolist() == [[False, True, False, True], [True, False, False, False]]
+    found = sampled_softmax_loss(logits[row, target], negatives, row)
+    against = torch.tensor([np.e + 1, np.e + 1, np.exp(-1) + np.exp(3) + 1])
+    positive = logits[row, target].exp()
+    torch.testing.assert_close(found, -torch.log(positive / (positive + against)).float())
+
+
+def test_where_nothing_is_negative_there_is_nothing_to_learn():
+    positive, negatives = torch.zeros(2, requires_grad=True), torch.full((2, 3), -torch.inf, requires_grad=True)
+    loss = sampled_softmax_loss(positive, negatives).sum()
+    loss.backward()
+    assert loss.item() == 0
+    assert positive.grad.tolist() == [0, 0]
+    assert negatives.grad.tolist() == [[0.0] * 3] * 2
+
+
 def test_gradients_are_those_of_the_plain_formula():
     positive = torch.tensor([0.3, -0.2], dtype=torch.float64, requires_grad=True)
     negatives = torch.tensor([[0.1, 0.5, -torch.inf], [1.0, 0.0, 0.2]], dtype=torch.float64, requires_grad=True)

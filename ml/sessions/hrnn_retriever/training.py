@@ -90,7 +90,7 @@ def _batches(
 
 def windows(visits: Visits, length: int, random: np.random.Generator) -> tuple[Ints, Ints]:
     """(W,) first session and end of windows of at most `length` sessions of one row, cut at a random place."""
-    phase = random.integers(0, length, len(visits))
+    phase = (random.random(len(visits)) * length).astype(np.int64)
     row = np.repeat(np.arange(len(visits)), visits.counts)
     place = np.arange(len(row)) - visits.sessions[row]
     begins = (place == 0) | ((place + phase[row]) % length == 0)
