@@ -310,6 +310,14 @@ def bench_hrnn(
     output.emit(steps.bench_hrnn(train, config, seed=seed), json, output.training_loops)
 
 
+@bench.command("users", epilog="Example: `slate bench users --json`")
+def bench_users(domain: DomainOption = "retail", seed: SeedOption = 7, json: JsonOption = False) -> None:
+    """What a user's earlier sessions add to the recurrent retriever, on the shop's validation window."""
+    from ml import steps
+
+    output.emit(steps.bench_users(domain, seed=seed), json, output.users)
+
+
 @bench.command(
     "baskets",
     epilog="Example: `slate bench baskets --history history.parquet --next next.parquet --config tafeng --json`",

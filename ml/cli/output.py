@@ -84,6 +84,17 @@ def training_loops(document: Mapping[str, Any]) -> Iterable[Table]:
     yield from fields("One answer, milliseconds")(document["latency_ms"])
 
 
+def users(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render what users add to the recurrent retriever, one row a segment and use of them."""
+    columns = ("segment", "user", "cases", "ndcg@10", "less none", "training CPU s")
+    rows = [
+        (row["segment"], row["user"], f"{row['cases']:,}", _interval(row["ndcg@10"]), _interval(row["less_none"]),
+         f"{row['train_cpu_seconds']:.1f}")
+        for row in document["rows"]
+    ]  # fmt: skip
+    yield table("Earlier sessions of a user, on the validation window", columns, rows)
+
+
 def basket_models(document: Mapping[str, Any]) -> Iterable[Table]:
     """Render one row a next-basket model, a table a part; shares in percent, with 95% intervals where there is one."""
     rows = document["rows"]

@@ -35,6 +35,7 @@ _HOME = {
     "compare_indexes": "recommending",
     "bench_sessions": "session_benchmark",
     "bench_hrnn": "hrnn_speed",
+    "bench_users": "user_comparison",
     "bench_baskets": "basket_benchmark",
     "report": "reporting",
     "status": "standing",

@@ -153,7 +153,9 @@ def _study(training: Training, model: str, objective: str) -> str:
             "features": manifest(Path(training["features"]))["key"], "seed": training["seed"],
             "shared": _shared(training, model),
             "retrievers": training["retriever_parameters"] if model == RANKER else {},
-            "code": code_digest("data", "features", "retrieval", "ranking", "evaluation", "search"),
+            "code": code_digest(
+                "data", "features", "retrieval", "sessions/hrnn", "sessions/hrnn_retriever", "ranking", "evaluation", "search"
+            ),
         }
     )  # fmt: skip
     return f"{model} {objective} {key}"
