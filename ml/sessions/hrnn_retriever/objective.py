@@ -15,7 +15,7 @@ from ml.sessions.hrnn.losses import mask_hits, sampled_softmax_loss
 from ml.sessions.hrnn.network import HrnnNetwork, UserState
 from ml.sessions.hrnn.objective import Negatives
 from ml.sessions.hrnn_retriever.tracing import Trace, mean_vectors, trace
-from ml.sessions.hrnn_retriever.visits import Visits
+from ml.sessions.hrnn_retriever.visits import Visits, offsets_of
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Objective:
         step = np.flatnonzero(visits.items.lengths > 1)
         offsets, at = take_ranges(visits.items.offsets[step], visits.items.offsets[step + 1])
         row, hidden = halves(offsets, self.random)
-        shown = mean_vectors(vectors.of, vectors.position[at[~hidden]], _offsets(row[~hidden], len(step)))
+        shown = mean_vectors(vectors.of, vectors.position[at[~hidden]], offsets_of(row[~hidden], len(step)))
         session = visits.session_of_step[step]
         user = _rows(found.before, session)
         first = _tensor(visits.steps[session] == step, shown)[:, None]
@@ -124,7 +124,3 @@ def _rows(user: UserState, rows: Ints) -> UserState:
 
 def _tensor(array: np.ndarray, like: Tensor) -> Tensor:
     return torch.from_numpy(array).to(like.device)
-
-
-def _offsets(row: Ints, rows: int) -> Ints:
-    return np.searchsorted(row, np.arange(rows + 1)).astype(np.int64)

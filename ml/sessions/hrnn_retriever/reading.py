@@ -88,11 +88,9 @@ def _holds_session(requests: Requests) -> Bools:
     fits = np.diff(history.offsets) >= session.lengths
     size = np.where(fits, session.lengths, 0)
     tail = history.cut(history.offsets[1:] - size, history.offsets[1:]).items
-    whole = session.take(np.arange(len(session)))
-    kept = fits[whole.rows]
-    width = int(max(tail.values.max(initial=0), whole.values.max(initial=0))) + 1
+    width = int(max(tail.values.max(initial=0), session.values.max(initial=0))) + 1
     found = np.sort(tail.rows * width + tail.values)
-    expected = np.sort((whole.rows * width + whole.values)[kept])
+    expected = np.sort((session.rows * width + session.values)[fits[session.rows]])
     differs = np.bincount(found[found != expected] // width, minlength=len(session)) > 0
     return fits & ~differs
 

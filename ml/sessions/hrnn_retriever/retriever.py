@@ -66,8 +66,8 @@ class HrnnRetriever:
         """(R, items) cosines; `-inf` for items without a vector, and where neither history nor session says anything."""
         asked, answered = self.request_vectors(requests)
         scores = np.full((len(requests), self.reader.items), -np.inf, np.float32)
-        found = np.flatnonzero(answered)
-        scores[np.ix_(found, self.reader.known)] = asked[found] @ self.vectors[1:].T
+        scores[:, self.reader.known] = asked @ self.vectors[1:].T
+        scores[~answered] = -np.inf
         return scores
 
     def request_vectors(self, requests: Requests) -> tuple[Floats, Bools]:

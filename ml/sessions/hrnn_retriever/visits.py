@@ -40,8 +40,8 @@ class Visits:
         step, item = np.divmod(key // 2, width)
         begun = np.flatnonzero(new_session)
         return cls(
-            _offsets(row[begun], len(history)), _offsets(np.cumsum(new_session)[new_step] - 1, len(begun)),
-            Ragged(_offsets(step, int(new_step.sum())), item.astype(np.int32)), key % 2 == 0,
+            offsets_of(row[begun], len(history)), offsets_of(np.cumsum(new_session)[new_step] - 1, len(begun)),
+            Ragged(offsets_of(step, int(new_step.sum())), item.astype(np.int32)), key % 2 == 0,
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -82,6 +82,6 @@ def _changes(values: Ints | Indices) -> Bools:
     return np.r_[True, values[1:] != values[:-1]] if len(values) else np.zeros(0, bool)
 
 
-def _offsets(group: Ints, groups: int) -> Ints:
+def offsets_of(group: Ints, groups: int) -> Ints:
     """(G + 1,) where each group begins among the ascending group numbers (N,)."""
     return np.searchsorted(group, np.arange(groups + 1)).astype(np.int64)
