@@ -2,12 +2,16 @@
 
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 import shop
 
 from ml.artifacts import write_json
 from ml.cli import main
 from ml.settings import settings
+from ml.steps.user_comparison import bench_users
+from ml.steps.workbench import open_workbench
 
 PLANTED = {"embedding_size": 8, "hidden_size": 8, "minimum_count": 1, "epochs": 2, "batch_size": 128}
 
@@ -22,6 +26,7 @@ def home(tmp_path, monkeypatch):
     tuned = tmp_path / "project" / "configs" / "training" / "planted.yaml"
     tuned.parent.mkdir(parents=True)
     tuned.write_text(json.dumps({"models": {"hrnn": PLANTED}}))
+    return features
 
 
 def test_each_use_of_users_has_a_row_a_segment_beside_none(home, capsys):
@@ -49,3 +54,19 @@ def test_the_table_names_every_row(home, capsys):
     shown = capsys.readouterr().out
     assert shown.count("basket_completion") == 3
     assert "less none" in shown
+
+
+def test_the_order_of_a_baskets_lines_changes_no_metric(home):
+    """But for the halves that basket completion hides, which are drawn from the lines."""
+
+    def metrics() -> list[dict]:
+        open_workbench.cache_clear()  # the same folder holds other events
+        rows = bench_users("retail")["rows"]
+        return [row | {"train_cpu_seconds": 0} for row in rows if row["segment"] != "basket_completion"]
+
+    before = metrics()
+    events = pd.read_parquet(home / "events.parquet")
+    turned = events.assign(session_position=np.random.default_rng(0).permutation(len(events)))
+    turned.to_parquet(home / "events.parquet")
+    assert metrics() == before
+    assert before[0]["ndcg@10"]["mean"] > 0
