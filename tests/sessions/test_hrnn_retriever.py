@@ -16,7 +16,7 @@ from ml.retrieval import get_retriever, top_k
 from ml.sessions.hrnn_retriever import HrnnRetriever, HrnnRetrieverParameters
 from ml.sessions.hrnn_retriever.objective import halves
 from ml.sessions.hrnn_retriever.serving import asked_for
-from ml.sessions.hrnn_retriever.tracing import mean_vectors, trace
+from ml.sessions.hrnn_retriever.tracing import mean_directions, trace
 from ml.sessions.hrnn_retriever.training import windows
 
 SMALL = HrnnRetrieverParameters(
@@ -151,7 +151,7 @@ def test_states_side_by_side_are_those_of_one_user_at_a_time(user):
     dataset = baskets([[random.integers(0, 24, 1 + size).tolist() for size in range(user % 5)] for user in range(30)])
     model = fitted(dataset, user=user, epochs=1)
     visits, _ = model.reader.requests(requests(dataset))
-    steps = mean_vectors(torch.from_numpy(model.vectors), visits.items.values, visits.items.offsets)
+    steps = mean_directions(torch.from_numpy(model.directions), visits.items.values, visits.items.offsets)
     together = trace(model.network, visits, steps)
     assert together.after.known[:, 0].tolist() == [float(user % 5 > 0) for user in range(30)]
     for row in range(30):
@@ -160,7 +160,7 @@ def test_states_side_by_side_are_those_of_one_user_at_a_time(user):
         for session in range(visits.sessions[row], visits.sessions[row + 1]):
             torch.testing.assert_close(together.before.value[session], before.value[0])
             (step,) = range(visits.steps[session], visits.steps[session + 1])
-            basket = torch.from_numpy(model.vectors[visits.items[step]]).mean(0)
+            basket = torch.from_numpy(model.directions[visits.items[step]]).mean(0)
             after = model.network.states(basket[None, None], before)
             torch.testing.assert_close(together.states[step], after[0, 0])
             before = model.network.user(after[:, 0], before)
@@ -255,4 +255,4 @@ def test_half_of_each_basket_is_hidden():
 
 def test_asking_without_any_request(model):
     visits, in_session = model.reader.requests(requests(shop.planted()).take(np.arange(0)))
-    assert asked_for(model.network, model.vectors, visits, in_session).shape == (0, SMALL.embedding_size)
+    assert asked_for(model.network, model.directions, visits, in_session).shape == (0, SMALL.embedding_size)

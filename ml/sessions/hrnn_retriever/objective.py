@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from ml.data.arrays import Ints, take_ranges
+from ml.data.arrays import Indices, Ints, take_ranges
 from ml.sessions.hrnn.losses import mask_hits, sampled_softmax_loss
 from ml.sessions.hrnn.network import HrnnNetwork, UserState
 from ml.sessions.hrnn.objective import Negatives
-from ml.sessions.hrnn_retriever.tracing import Trace, mean_vectors, trace
+from ml.sessions.hrnn_retriever.tracing import Trace, mean_directions, trace
 from ml.sessions.hrnn_retriever.visits import Visits, offsets_of
 
 
@@ -32,6 +33,7 @@ class Vectors:
     """The vectors that a batch needs, looked up once: each look-up costs a gradient of the size of the catalogue."""
 
     of: Tensor  # (V, D)
+    directions: Tensor  # (V, D) the same at length one
     position: Ints  # (N,) the row of each item of the visits
     drawn: Tensor  # (K,) items, ascending
     drawn_position: Ints  # (K,)
@@ -40,14 +42,14 @@ class Vectors:
 class Objective:
     """The mean loss of a batch of visits."""
 
-    def __init__(self, network: HrnnNetwork, negatives: Negatives, random: np.random.Generator) -> None:
-        """Of a network whose negatives are drawn like this; `random` parts the baskets."""
-        self.network, self.negatives, self.random = network, negatives, random
+    def __init__(self, network: HrnnNetwork, negatives: Negatives, prior: Tensor, random: np.random.Generator) -> None:
+        """Of a network and what is added to its logits (V + 1,), with drawn negatives; `random` parts the baskets."""
+        self.network, self.negatives, self.prior, self.random = network, negatives, prior, random
 
     def __call__(self, visits: Visits) -> Tensor | None:
         """Sampled softmax with the correction of log-q, each target counting the same; None: nothing is asked."""
         vectors = self._vectors(visits)
-        steps = mean_vectors(vectors.of, vectors.position, visits.items.offsets)
+        steps = mean_directions(vectors.directions, vectors.position, visits.items.offsets)
         found = trace(self.network, visits, steps)
         asked = [self._beginnings(visits, found), self._sequels(visits, found), self._rests(visits, found, vectors)]
         size = np.cumsum([0, *(len(part.states) for part in asked)])
@@ -61,7 +63,7 @@ class Objective:
         drawn = self.negatives.drawn()
         number, position = np.unique(np.r_[visits.items.values, drawn.cpu().numpy()], return_inverse=True)
         of = self.network.vectors(torch.from_numpy(number).to(drawn.device))
-        return Vectors(of, position[: -len(drawn)], drawn, position[-len(drawn) :])
+        return Vectors(of, functional.normalize(of), position[: -len(drawn)], drawn, position[-len(drawn) :])
 
     def _beginnings(self, visits: Visits, found: Trace) -> Asked:
         """The first step of each session of a known user, asked of the state in which the session starts."""
@@ -81,7 +83,7 @@ class Objective:
         step = np.flatnonzero(visits.items.lengths > 1)
         offsets, at = take_ranges(visits.items.offsets[step], visits.items.offsets[step + 1])
         row, hidden = halves(offsets, self.random)
-        shown = mean_vectors(vectors.of, vectors.position[at[~hidden]], offsets_of(row[~hidden], len(step)))
+        shown = mean_directions(vectors.directions, vectors.position[at[~hidden]], offsets_of(row[~hidden], len(step)))
         session = visits.session_of_step[step]
         user = _rows(found.before, session)
         first = _tensor(visits.steps[session] == step, shown)[:, None]
@@ -91,14 +93,14 @@ class Objective:
         wanted = hidden & visits.wanted[at]
         return Asked(states, row[wanted], at[wanted])
 
-    def _loss(self, states: Tensor, row: Ints, items: np.ndarray, target: Ints, vectors: Vectors) -> Tensor:
-        asked = self.network.read(states) * self.network.scale  # (M, D)
-        of = _tensor(row, states)
+    def _loss(self, states: Tensor, row: Ints, items: Indices, target: Ints, vectors: Vectors) -> Tensor:
+        asked = self.network.read(states)  # (M, D)
+        of, item = _tensor(row, states), _tensor(items[target].astype(np.int64), states)
         positive = (asked[of] * vectors.of[_tensor(vectors.position[target], states)]).sum(dim=1)  # (T,)
         against = vectors.of[_tensor(vectors.drawn_position, states)]  # (K, D)
-        negatives = torch.addmm(-self.negatives.log_expected(vectors.drawn), asked, against.T)  # (M, K)
-        negatives = mask_hits(negatives, vectors.drawn, _tensor(items[target].astype(np.int64), states), of)
-        return sampled_softmax_loss(positive, negatives, of).mean()
+        corrected = self.prior[vectors.drawn] - self.negatives.log_expected(vectors.drawn)  # (K,)
+        negatives = mask_hits(torch.addmm(corrected, asked, against.T), vectors.drawn, item, of)  # (M, K)
+        return sampled_softmax_loss(positive + self.prior[item], negatives, of).mean()
 
 
 def halves(offsets: Ints, random: np.random.Generator) -> tuple[Ints, np.ndarray]:

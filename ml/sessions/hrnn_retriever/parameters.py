@@ -15,25 +15,25 @@ class HrnnRetrieverParameters(Frozen):
     embedding_size: Annotated[int, Searched(32, 128, log=True)] = Field(
         64, ge=2, le=1024, description="Dimensions of an item; input and output share them."
     )
-    hidden_size: int = Field(100, ge=2, le=1024, description="Units of the session's state and of the user's.")
+    hidden_size: int = Field(64, ge=2, le=1024, description="Units of the session's state and of the user's.")
     user: Literal["none", "init", "all"] = Field(
         "init", description="What a user's earlier sessions do: nothing, start the session's state, or feed each step."
     )
-    history_sessions: int = Field(32, ge=1, le=1024, description="Latest sessions of a user that are read.")
+    history_sessions: int = Field(16, ge=1, le=1024, description="Latest sessions of a user that are read.")
     session_steps: int = Field(50, ge=1, le=10_000, description="Latest steps of a session that are read.")
     minimum_count: int = Field(5, ge=1, description="Events before t1 that earn an item a vector.")
-    temperature: Annotated[float, Searched(0.05, 0.2, log=True)] = Field(
-        1 / 12, gt=0, le=1, description="What cosines are divided by."
+    half_life_days: Annotated[float, Searched(7, 120, log=True)] = Field(
+        28.0, gt=0, description="Days after which an event counts half in the popularity that is added to each logit."
     )
     dropout: Annotated[float, Searched(0, 0.5)] = Field(
-        0.2, ge=0, lt=1, description="Probability that a unit of input or readout is dropped."
+        0.1, ge=0, lt=1, description="Probability that a unit of input or readout is dropped."
     )
-    negatives: int = Field(1024, ge=1, description="Items drawn for each batch, shared by all its steps.")
+    negatives: int = Field(512, ge=1, description="Items drawn for each batch, shared by all its steps.")
     negative_power: float = Field(0.5, ge=0, le=1, description="Items are drawn by popularity to this power.")
-    batch_size: int = Field(512, ge=1, description="Sessions in a batch, about: those of one user stay together.")
-    epochs: int = Field(6, ge=1, le=1000, description="Passes over the sessions.")
+    batch_size: int = Field(256, ge=1, description="Sessions in a batch, about: those of one user stay together.")
+    epochs: int = Field(5, ge=1, le=1000, description="Passes over the sessions.")
     learning_rate: Annotated[float, Searched(1e-3, 2e-2, log=True)] = Field(
-        5e-3, gt=0, le=1, description="Peak step of AdamW; decays to a tenth by cosine."
+        1e-2, gt=0, le=1, description="Peak step of AdamW; decays to a tenth by cosine."
     )
     weight_decay: float = Field(1e-4, ge=0, description="Decoupled weight decay of AdamW.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="`auto`: CUDA where there is any.")
@@ -45,8 +45,12 @@ class HrnnRetrieverParameters(Frozen):
 
     @property
     def network(self) -> HrnnParameters:
-        """The parts of the network; the steps of a shop's sessions are too few for a read-out by attention."""
+        """The parts of the network.
+
+        Dot products, since popularity is added to them: an item of which little is known stays near to that. The
+        steps of a shop's sessions are too few for a read-out by attention.
+        """
         return HrnnParameters(
-            embedding_size=self.embedding_size, hidden_size=self.hidden_size, user=self.user, attention=False,
-            temperature=self.temperature, dropout=self.dropout,
+            embedding_size=self.embedding_size, hidden_size=self.hidden_size, user=self.user, dropout=self.dropout,
+            attention=False, normalised=False,
         )  # fmt: skip

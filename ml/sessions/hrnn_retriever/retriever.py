@@ -1,6 +1,6 @@
 """The recurrent network behind the retrievers' contract."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -13,18 +13,20 @@ from ml.data.requests import Requests
 from ml.domains.domain import Frozen
 from ml.retrieval.contract import State, TrainingData
 from ml.sessions.hrnn_retriever.parameters import HrnnRetrieverParameters
+from ml.sessions.hrnn_retriever.prior import recent_prior
 from ml.sessions.hrnn_retriever.reading import Reader
 
 if TYPE_CHECKING:  # torch is imported where a method needs it: looking the class up must stay cheap
     from ml.sessions.hrnn.network import HrnnNetwork
 
-DESCRIPTION, KNOWN, WEIGHTS = "hrnn.json", "known.npy", "weights.safetensors"
+DESCRIPTION, KNOWN, PRIOR, WEIGHTS = "hrnn.json", "known.npy", "prior.npy", "weights.safetensors"
 
 
 @dataclass(frozen=True)
 class HrnnRetriever:
-    """Score: the cosine of an item's vector and what the request asks for (Quadrana et al., RecSys 2017).
+    """Score: the product of an item's vector and what the request asks for, plus the item's log popularity.
 
+    After Quadrana et al., RecSys 2017; popularity is that of the instant which the model was last refreshed to.
     A request asks with the state of its current session, begun by what its user's earlier sessions left; where no
     session has begun, with the state in which the next one would. Nobody's state is kept: it is always read from the
     request's history, so that a user who came yesterday, or was held out of training, is served like any other.
@@ -36,6 +38,7 @@ class HrnnRetriever:
     parameters: HrnnRetrieverParameters
     reader: Reader
     network: "HrnnNetwork"
+    prior: Floats  # (V,) log popularity of the items that have a vector
     curves: dict[str, list[float]]  # one value an epoch
 
     @classmethod
@@ -49,24 +52,34 @@ class HrnnRetriever:
             steps=parameters.session_steps,
         )  # fmt: skip
         network, curve = train(reader.log(log), len(reader.known), parameters, seed=data.seed, threads=data.threads)
-        return cls(parameters, reader, network, {"training_loss": curve})
+        prior = recent_prior(log, reader.known, data.as_of, parameters.half_life_days)
+        return cls(parameters, reader, network, prior, {"training_loss": curve})
 
-    def refresh(self, state: State) -> Self:  # noqa: ARG002 - the contract's signature
-        """The weights stay as fitted; the request brings its history."""
-        return self
+    def refresh(self, state: State) -> Self:
+        """The weights stay as fitted and the request brings its history; popularity is counted anew."""
+        return replace(
+            self, prior=recent_prior(state.dataset.log, self.reader.known, state.as_of, self.parameters.half_life_days)
+        )
 
     @cached_property
     def vectors(self) -> Floats:
-        """(V + 1, D) unit vectors of the items that have one, by their 1-based number."""
+        """(V + 1, D) vectors of the items that have one, by their 1-based number."""
         from ml.sessions.hrnn_retriever.serving import all_vectors
 
         return all_vectors(self.network)
 
+    @cached_property
+    def directions(self) -> Floats:
+        """(V + 1, D) the same at length one, as the network reads them."""
+        length = np.linalg.norm(self.vectors, axis=1, keepdims=True)
+        found: Floats = self.vectors / np.maximum(length, np.float32(1e-12))
+        return found
+
     def score(self, requests: Requests) -> Floats:
-        """(R, items) cosines; `-inf` for items without a vector, and where neither history nor session says anything."""
+        """(R, items) logits; `-inf` for items without a vector, and where neither history nor session says anything."""
         asked, answered = self.request_vectors(requests)
         scores = np.full((len(requests), self.reader.items), -np.inf, np.float32)
-        scores[:, self.reader.known] = asked @ self.vectors[1:].T
+        scores[:, self.reader.known] = asked @ self.vectors[1:].T + self.prior
         scores[~answered] = -np.inf
         return scores
 
@@ -76,15 +89,16 @@ class HrnnRetriever:
 
         visits, in_session = self.reader.requests(requests)
         answered = visits.counts > 0
-        return asked_for(self.network, self.vectors, visits, in_session), answered
+        return asked_for(self.network, self.directions, visits, in_session), answered
 
     def save(self, folder: Path) -> None:
-        """Write the weights as safetensors, the items that have a vector as .npy and all else as JSON."""
+        """Write the weights as safetensors, the items that have a vector and their popularity as .npy and all else as JSON."""
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
         save_file(dict(self.network.state_dict()), folder / WEIGHTS)
         np.save(folder / KNOWN, self.reader.known, allow_pickle=False)
+        np.save(folder / PRIOR, self.prior, allow_pickle=False)
         described = {"parameters": self.parameters.model_dump(mode="json"), "curves": self.curves}
         write_json(folder / DESCRIPTION, {**described, "items": self.reader.items, "sets": self.reader.sets})
 
@@ -103,4 +117,5 @@ class HrnnRetriever:
         reader = Reader(
             known, described["items"], described["sets"], parameters.sessions_read, parameters.session_steps
         )
-        return cls(parameters, reader, network.eval(), described["curves"])
+        prior = np.load(folder / PRIOR, allow_pickle=False)
+        return cls(parameters, reader, network.eval(), prior, described["curves"])

@@ -8,7 +8,7 @@ import torch
 
 from ml.data.arrays import Bools, Floats
 from ml.sessions.hrnn.network import HrnnNetwork
-from ml.sessions.hrnn_retriever.tracing import mean_vectors, trace
+from ml.sessions.hrnn_retriever.tracing import mean_directions, trace
 from ml.sessions.hrnn_retriever.visits import Visits
 
 
@@ -20,16 +20,16 @@ def all_vectors(network: HrnnNetwork) -> Floats:
 
 
 @torch.inference_mode()
-def asked_for(network: HrnnNetwork, vectors: Floats, visits: Visits, in_session: Bools) -> Floats:
-    """(R, D) unit vectors; without meaning for who never came.
+def asked_for(network: HrnnNetwork, directions: Floats, visits: Visits, in_session: Bools) -> Floats:
+    """(R, D) vectors; without meaning for who never came.
 
     Args:
         network: In evaluation mode.
-        vectors: (V + 1, D) as `all_vectors` gives them.
+        directions: (V + 1, D) the items' vectors at length one.
         visits: The sessions of R requests, a current one last.
         in_session: (R,) whether there is a current one.
     """
-    steps = mean_vectors(torch.from_numpy(vectors), visits.items.values, visits.items.offsets)
+    steps = mean_directions(torch.from_numpy(directions), visits.items.values, visits.items.offsets)
     found = trace(network, visits, steps)
     state = network.start(found.after)  # (R, H)
     # Who knows no users goes on from the latest session.

@@ -27,11 +27,11 @@ class Trace:
     after: UserState  # (R) of the user after all sessions
 
 
-def mean_vectors(vectors: Tensor, position: Ints | Indices, offsets: Ints) -> Tensor:
-    """(P, D) the mean of each step's items.
+def mean_directions(vectors: Tensor, position: Ints | Indices, offsets: Ints) -> Tensor:
+    """(P, D) the mean direction of each step's items: how long a vector is says how sure a score is, not what was taken.
 
     Args:
-        vectors: (V, D).
+        vectors: (V, D) of length one.
         position: (N,) the row of each item among the vectors; in the items' order, so that no other order is felt.
         offsets: (P + 1,) where each step's items begin.
     """

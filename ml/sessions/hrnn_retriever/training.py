@@ -13,6 +13,7 @@ from ml.sessions.hrnn.network import HrnnNetwork
 from ml.sessions.hrnn.objective import Negatives
 from ml.sessions.hrnn_retriever.objective import Objective
 from ml.sessions.hrnn_retriever.parameters import HrnnRetrieverParameters
+from ml.sessions.hrnn_retriever.prior import log_shares
 from ml.sessions.hrnn_retriever.visits import Visits
 
 log = get_logger(__name__)
@@ -39,7 +40,8 @@ def train(
         network = HrnnNetwork(items, parameters.network).to(device)
         counts = np.bincount(visits.items.values, minlength=items + 1)[1:]
         negatives = Negatives(counts, parameters.negatives, parameters.negative_power, random, device)
-        curve = _epochs(visits, parameters, Objective(network, negatives, random), random) if items else []
+        prior = torch.from_numpy(np.r_[np.float32(0), log_shares(counts)]).to(device)
+        curve = _epochs(visits, parameters, Objective(network, negatives, prior, random), random) if items else []
         return network.cpu().eval(), curve
 
 
