@@ -31,7 +31,7 @@ class HrnnRetrieverParameters(Frozen):
     negatives: int = Field(512, ge=1, description="Items drawn for each batch, shared by all its steps.")
     negative_power: float = Field(0.5, ge=0, le=1, description="Items are drawn by popularity to this power.")
     batch_size: int = Field(256, ge=1, description="Sessions in a batch, about: those of one user stay together.")
-    epochs: int = Field(5, ge=1, le=1000, description="Passes over the sessions.")
+    epochs: int = Field(3, ge=1, le=1000, description="Passes over the sessions.")
     learning_rate: Annotated[float, Searched(1e-3, 2e-2, log=True)] = Field(
         1e-2, gt=0, le=1, description="Peak step of AdamW; decays to a tenth by cosine."
     )
