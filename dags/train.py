@@ -15,8 +15,8 @@ from ml.wheel.form import form
 def parameters(domain: Domain) -> dict[str, Param]:
     """The form of one training run: what a training takes, with the domain's retrievers to choose from."""
     arguments = form(TrainingParameters)
-    names = list(domain.quotas)
-    choice = {"default": names, "type": "array", "items": {"type": "string", "enum": names}, "examples": names}
+    names, usual = list(domain.quotas), list(domain.usual_retrievers)
+    choice = {"default": usual, "type": "array", "items": {"type": "string", "enum": names}, "examples": names}
     arguments["models"] |= choice | {"minItems": 1, "uniqueItems": True}
     arguments["as_of"] |= {"format": "date"}
     return {name: Param(**argument) for name, argument in arguments.items()}

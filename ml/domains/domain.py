@@ -89,6 +89,7 @@ class Domain(Frozen):
     target_events: tuple[str, ...] = Field(description="The events that a recommendation should bring about.")
     protocol: Protocol = Protocol()
     quotas: dict[str, int] = Field(description="Candidates each retriever hands to the ranker.")
+    on_request: tuple[str, ...] = Field((), description="Retrievers that a training has only where they are chosen.")
     maximum_candidates: int = Field(500, description="Merged candidates that are ranked.")
     baselines: tuple[str, ...] = Field(description="Retrievers that serve as the simple baselines.")
     slate_size: int = 10
@@ -99,6 +100,11 @@ class Domain(Frozen):
     data_rules: DataRules
     retrain_schedule: str = Field("0 3 * * 1", description="Cron expression (UTC) of the features DAG.")
     monitor_schedule: str = Field("0 6 * * 1", description="Cron expression (UTC) of the monitor DAG.")
+
+    @property
+    def usual_retrievers(self) -> tuple[str, ...]:
+        """Those of a training for which nobody chose any."""
+        return tuple(name for name in self.quotas if name not in self.on_request)
 
 
 class Source(Frozen):

@@ -22,6 +22,7 @@ RETAIL = Domain(
         "basket": 100,
         "hrnn": 100,
     },
+    on_request=("hrnn",),  # it takes a minute and added nothing to the recommender: docs/sessions.md
     baselines=("personal_then_popular", "tifu_knn", "item_to_item", "als", "popularity"),
     registered_model="retail-slate",
     example_users=("900", "1228", "1762"),

@@ -15,7 +15,7 @@ RANKER = "ranker"
 class TrainingParameters(Frozen):
     """Parameters of one training run; what is left out keeps each model's own default."""
 
-    models: tuple[str, ...] | None = Field(None, description="Retrievers to train; default: all of the domain.")
+    models: tuple[str, ...] | None = Field(None, description="Retrievers to train; default: the domain's usual ones.")
     as_of: str | None = Field(None, description="Train as of this date (2018-01-01); default: the current features.")
     seed: int = Field(7, ge=0, lt=2**31, description="Seed of everything that is drawn at random.")
     epochs: int | None = Field(None, ge=1, le=200, description="Passes over the data, for models that make several.")
@@ -36,7 +36,7 @@ class TrainingParameters(Frozen):
             raise BadInput(
                 f"models: {domain.name} declares no {', '.join(unknown)}; choose from {', '.join(domain.quotas)}"
             )
-        return tuple(name for name in domain.quotas if name in (self.models or domain.quotas))
+        return tuple(name for name in domain.quotas if name in (self.models or domain.usual_retrievers))
 
     def of_retriever(self, name: str, found: Mapping[str, Any] | None = None) -> Frozen:
         """The parameters of one retriever: those chosen here that it has, else those found, else its defaults."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from ml.artifacts import build, digest, manifest, read_json, write_json
 from ml.data.dataset import load_dataset
+from ml.domains import get_domain
 from ml.errors import BadInput, RunFailed
 from ml.evaluation.replay import load_rankings, rank_batches, save_rankings
 from ml.logs import get_logger
@@ -101,6 +102,7 @@ def train(domain: str, model: str, parameters: Mapping[str, Any]) -> dict[str, A
 
     if (as_of := parse_parameters(parameters).as_of) is not None:
         features_as_of(domain, as_of)
+    parameters = _with_requested(domain, model, parameters)
     training = start_training(domain, parameters, search_all(domain, parameters))
     names = {"all": trained_retrievers(training), "ranker": ()}.get(model, (model,))
     if unknown := set(names) - set(trained_retrievers(training)):
@@ -111,6 +113,14 @@ def train(domain: str, model: str, parameters: Mapping[str, Any]) -> dict[str, A
     if model in ("all", "ranker"):
         done.append(train_ranker(training))
     return {"domain": domain, "training": training["key"], "run": training["parent_run"], "models": done}
+
+
+def _with_requested(domain: str, model: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where nobody chose retrievers: a retriever that a training has on request only is requested by its name."""
+    declared = get_domain(domain)
+    if parameters.get("models") or model not in declared.on_request:
+        return parameters
+    return {**parameters, "models": [*declared.usual_retrievers, model]}
 
 
 def trained_retrievers(training: Training) -> tuple[str, ...]:

@@ -134,7 +134,8 @@ def test_the_form_of_a_training_offers_what_a_training_takes(bag, domain):
     for name, param in params.items():
         assert param["description"] == TrainingParameters.model_fields[name].description
         assert param["schema"]["type"]
-    assert params["models"]["value"] == params["models"]["schema"]["items"]["enum"] == list(domain.quotas)
+    assert params["models"]["schema"]["items"]["enum"] == list(domain.quotas)
+    assert params["models"]["value"] == list(domain.usual_retrievers)
     assert params["seed"]["schema"]["type"] == "integer"
     assert params["as_of"]["schema"]["format"] == "date"
 

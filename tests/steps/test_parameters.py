@@ -9,7 +9,7 @@ RETAIL = get_domain("retail")
 
 def test_what_is_left_out_keeps_each_models_own_default():
     chosen = parse_parameters({"models": None, "epochs": None})
-    assert chosen.retrievers(RETAIL) == tuple(RETAIL.quotas)
+    assert chosen.retrievers(RETAIL) == tuple(name for name in RETAIL.quotas if name not in RETAIL.on_request)
     assert chosen.of_retriever("als") == type(chosen.of_retriever("als"))()
 
 
@@ -50,3 +50,8 @@ def test_an_unknown_retriever_is_named_with_the_choices():
 
 def test_every_field_explains_itself():
     assert all(field.description for field in TrainingParameters.model_fields.values())
+
+
+def test_a_retriever_on_request_takes_part_where_it_is_chosen():
+    assert "hrnn" in RETAIL.on_request
+    assert parse_parameters({"models": ["popularity", "hrnn"]}).retrievers(RETAIL) == ("popularity", "hrnn")
