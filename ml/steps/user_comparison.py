@@ -81,7 +81,7 @@ def _rows(
             "user": user, "segment": name, "cases": len(unit),
             METRIC: mean_interval(values[name], unit, seed=seed).as_dict(),
             "less_none": paired_difference(values[name], without, unit, seed=seed).as_dict(),
-            "train_cpu_seconds": round(seconds, 1),
+            "train_cpu_seconds": round(seconds, 3),
         }
         for user, (values, seconds) in found.items()
     ]  # fmt: skip
