@@ -1,33 +1,26 @@
 """Parameter files of benchmarks: models by the name of their row, and the second stage that joins them."""
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol, Self
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import Field, model_validator
 
 from ml.domains.domain import Frozen
+from ml.parameter_file import named_file, read_parameters
 
 RECOMMENDER = "recommender"  # the name of the second stage's row
 
 
-class Kind(Protocol):
-    """What is asked of a model's class here."""
+class SecondStage(Frozen):
+    """What every second stage's parameters hold."""
 
-    Parameters: ClassVar[type[Frozen]]
-
-
-class SecondStage(Protocol):
-    """What is asked of a second stage's parameters here."""
-
-    @property
-    def sources(self) -> Sequence[str]:
-        """Models that it joins; none: all."""
+    sources: tuple[str, ...] = Field((), description="Models whose candidates and scores it has; none: all.")
 
 
 class Choice(Frozen):
     """A model and those of its parameters that are not as by default; a subclass says which models there are."""
 
-    kinds: ClassVar[dict[str, Any]]  # classes (`Kind`) by name
+    kinds: ClassVar[dict[str, Any]]  # classes by name, each with its `Parameters`
 
     model: str = Field(description="One of the registered models.")
     parameters: dict[str, Any] = Field({}, description="What is not named here is as by default.")
@@ -41,14 +34,38 @@ class Choice(Frozen):
 
     def typed(self) -> Frozen:
         """The parameters as the model's own value."""
-        kind: Kind = self.kinds[self.model]
-        return kind.Parameters.model_validate(self.parameters)
+        parameters: Frozen = self.kinds[self.model].Parameters.model_validate(self.parameters)
+        return parameters
 
 
-def refuse_misnamed(models: dict[str, Any], recommender: SecondStage | None) -> None:
-    """Raise `ValueError` where the second stage names a model that is not there, or a model has its name."""
-    unknown = sorted(set(recommender.sources if recommender else ()) - set(models))
-    if unknown:
-        raise ValueError(f"recommender.sources names {', '.join(unknown)}, which is no model of this file")
-    if RECOMMENDER in models:
-        raise ValueError(f"models.{RECOMMENDER}: this is the name of the second stage's row: give the model another")
+Chosen = TypeVar("Chosen", bound=Choice)
+Stage = TypeVar("Stage", bound=SecondStage)
+
+
+class BenchmarkFile(Frozen, Generic[Chosen, Stage]):
+    """What one benchmark runs; a subclass says of what."""
+
+    manual: ClassVar[str]  # the page that a wrong value's error points to
+
+    models: dict[str, Chosen] = Field(min_length=1, description="Models by the name of their row.")
+    recommender: Stage | None = Field(None, description="The second stage; without it, models alone.")
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        unknown = sorted(set(self.recommender.sources if self.recommender else ()) - set(self.models))
+        if unknown:
+            raise ValueError(f"recommender.sources names {', '.join(unknown)}, which is no model of this file")
+        if RECOMMENDER in self.models:
+            raise ValueError(
+                f"models.{RECOMMENDER}: this is the name of the second stage's row: give the model another"
+            )
+        return self
+
+    @classmethod
+    def load(cls, name: str, folder: Path) -> Self:
+        """Read `<folder>/<name>.yaml`, or the file that `name` is the path of.
+
+        Raises:
+            BadInput: where there is no such file, or a value in it is not what it must be.
+        """
+        return read_parameters(named_file(name, folder), cls, cls.manual)

@@ -1,16 +1,11 @@
 """Parameter files: one YAML file a published result, in `configs/baskets/`, so that anyone can reproduce its table."""
 
-from pathlib import Path
-from typing import Any, ClassVar, Self
-
-from pydantic import Field, model_validator
+from typing import Any, ClassVar
 
 from ml.baskets.basket_regression import BasketRegression
 from ml.baskets.personal import PersonalBlend
 from ml.baskets.recommender import RecommenderParameters
-from ml.benchmark_file import Choice, refuse_misnamed
-from ml.domains.domain import Frozen
-from ml.parameter_file import named_file, read_parameters
+from ml.benchmark_file import BenchmarkFile, Choice
 from ml.retrieval import get_retriever
 from ml.retrieval.contract import Retriever
 
@@ -33,22 +28,7 @@ class ModelChoice(Choice):
         return kind
 
 
-class BasketsConfiguration(Frozen):
+class BasketsConfiguration(BenchmarkFile[ModelChoice, RecommenderParameters]):
     """What one benchmark of next-basket models runs."""
 
-    models: dict[str, ModelChoice] = Field(min_length=1, description="Models by the name of their row.")
-    recommender: RecommenderParameters | None = Field(None, description="The second stage; without it, models alone.")
-
-    @model_validator(mode="after")
-    def _named(self) -> Self:
-        refuse_misnamed(self.models, self.recommender)
-        return self
-
-
-def load_configuration(name: str, folder: Path) -> BasketsConfiguration:
-    """Read `<folder>/<name>.yaml`, or the file that `name` is the path of.
-
-    Raises:
-        BadInput: where there is no such file, or a value in it is not what it must be.
-    """
-    return read_parameters(named_file(name, folder), BasketsConfiguration, "docs/baskets.md")
+    manual: ClassVar[str] = "docs/baskets.md"

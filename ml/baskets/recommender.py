@@ -13,10 +13,9 @@ from pydantic import Field
 
 from ml.baskets.baskets import Baskets
 from ml.baskets.features import ItemFacts, build_frame
-from ml.benchmark_file import RECOMMENDER
+from ml.benchmark_file import RECOMMENDER, SecondStage
 from ml.data.arrays import Floats, Ints, Ragged
 from ml.data.requests import Requests
-from ml.domains.domain import Frozen
 from ml.errors import BadInput
 from ml.logs import get_logger, progress
 from ml.ranking.candidates import Candidates, merge
@@ -30,10 +29,9 @@ log = get_logger(__name__)
 CHUNK = 512  # customers whose scores are held at a time: so many rows of the whole catalogue for each model
 
 
-class RecommenderParameters(Frozen):
+class RecommenderParameters(SecondStage):
     """How candidates are found and what the ranker learns from."""
 
-    sources: tuple[str, ...] = Field((), description="Models whose candidates and scores it has; none: all.")
     quota: int = Field(100, ge=1, description="Best items of each model that become candidates.")
     candidates: int = Field(200, ge=1, description="Most candidates of a customer.")
     negatives: int = Field(50, ge=1, description="Candidates not taken that a customer's basket is learned against.")

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
-from ml.benchmark_file import RECOMMENDER
+from ml.benchmark_file import RECOMMENDER, SecondStage
 from ml.data.arrays import Ints
-from ml.domains.domain import Frozen
 from ml.errors import BadInput
 from ml.logs import get_logger, progress
 from ml.ranking.candidates import Candidates, merge
@@ -27,7 +26,7 @@ log = get_logger(__name__)
 CHUNK = 2048  # queries whose candidates are described at a time
 
 
-class RecommenderParameters(Frozen):
+class RecommenderParameters(SecondStage):
     """How candidates are found and what the ranker learns from."""
 
     tail: float = Field(0.08, gt=0, lt=1, description="Share of the sessions, the latest, that the ranker learns from.")
@@ -36,7 +35,6 @@ class RecommenderParameters(Frozen):
     cases: int = Field(20_000, ge=1, description="Most next clicks that the ranker learns from, drawn at random.")
     quota: int = Field(100, ge=1, description="Best items of each model that become candidates.")
     candidates: int = Field(120, ge=1, description="Most candidates of a query.")
-    sources: tuple[str, ...] = Field((), description="Models that find candidates; none named: all of them.")
     half_lives: tuple[float, ...] = Field(
         (0.01, 0.05, 0.25), description="Of late popularity, as shares of the time that the sessions span."
     )

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ml.baskets.baskets import Baskets
-from ml.baskets.configuration import BasketsConfiguration, ModelChoice, load_configuration
+from ml.baskets.configuration import BasketsConfiguration, ModelChoice
 from ml.baskets.features import ItemFacts
 from ml.baskets.loading import BasketData, load_baskets
 from ml.baskets.recommender import BasketRecommender, Found, chunks, fit_ranker
@@ -62,7 +62,7 @@ def bench_baskets(history: Path, following: Path, config: str = "default", *, se
     Raises:
         BadInput: names the file, the row, the field and the remedy.
     """
-    configuration = load_configuration(config, settings().project / FOLDER)
+    configuration = BasketsConfiguration.load(config, settings().project / FOLDER)
     data = load_baskets(history, following)
     return {"rows": [_row(answered, seed) for answered in _answers(configuration, data, seed)]}
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ml.errors import BadInput
-from ml.sessions.configuration import load_configuration
+from ml.sessions.configuration import SessionsConfiguration
 from ml.sessions.hrnn import Hrnn, HrnnParameters
 from ml.sessions.loading import load_past
 from ml.sessions.sessions import Sessions, next_click_cases
@@ -30,7 +30,7 @@ def bench_hrnn(train: Path, config: str = "default", *, seed: int = 7) -> dict[s
     Raises:
         BadInput: names the file, the field and the remedy.
     """
-    configuration = load_configuration(config, settings().project / "configs" / "sessions")
+    configuration = SessionsConfiguration.load(config, settings().project / "configs" / "sessions")
     choice = next((choice for choice in configuration.models.values() if choice.model == Hrnn.name), None)
     if choice is None:
         raise BadInput(f"{config}: names no model hrnn: choose a parameter file that does")

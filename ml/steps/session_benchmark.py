@@ -12,7 +12,7 @@ from ml.evaluation.next_item import DEPTH, coverage, mean_popularity, metric_dif
 from ml.evaluation.significance import Interval
 from ml.logs import get_logger, progress
 from ml.retrieval.contract import Ranking
-from ml.sessions.configuration import SessionsConfiguration, load_configuration
+from ml.sessions.configuration import SessionsConfiguration
 from ml.sessions.contract import SessionModel
 from ml.sessions.loading import SessionData, load_sessions
 from ml.sessions.popularity import Popularity, PopularityParameters, filled
@@ -60,7 +60,7 @@ def bench_sessions(train: Path, test: Path, config: str = "default", *, seed: in
     Raises:
         BadInput: names the file, the row, the field and the remedy.
     """
-    configuration = load_configuration(config, settings().project / "configs" / "sessions")
+    configuration = SessionsConfiguration.load(config, settings().project / "configs" / "sessions")
     data = load_sessions(train, test, longest=configuration.longest)
     answers = list(_answers(configuration, data, seed))
     rows = [_row(answered, data, seed) for answered in answers]

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 
 from ml.evaluation.arrays import Doubles
-from ml.evaluation.metrics import ACCURACY_NAMES, accuracy
-from ml.evaluation.replay import fingerprint, rank_batches
+from ml.evaluation.metrics import ACCURACY_NAMES
+from ml.evaluation.replay import rank_batches
 from ml.evaluation.segments import Batch
 from ml.evaluation.significance import mean_interval, paired_difference
 from ml.retrieval import get_retriever
-from ml.retrieval.contract import Ranking
 from ml.steps.cost import measured
 from ml.steps.parameters import parse_parameters
 from ml.steps.training import describe_training
@@ -54,15 +53,8 @@ def _measured(
         with measured() as cost:
             model = kind.fit(bench.training_data, kind.Parameters.model_validate(parameters))
         rankings = rank_batches(model, batches, bench.known, DEPTH)
-    values: dict[str, list[Doubles]] = {segment: [] for segment in SEGMENTS}
-    for batch in batches:
-        for segment in batch.segments:
-            if segment.name in values:
-                rows = np.flatnonzero(segment.labels.lengths)
-                ranking = rankings[fingerprint(batch.requests), segment.mode]
-                found = accuracy(Ranking(ranking.item[rows], ranking.score[rows]), segment.labels.take(rows))
-                values[segment.name].append(found[:, ACCURACY_NAMES.index(METRIC)])
-    return {name: np.concatenate([np.zeros(0), *parts]) for name, parts in values.items()}, cost.cpu_seconds
+    cases = bench.validation_cases(rankings, SEGMENTS)
+    return {name: found[:, ACCURACY_NAMES.index(METRIC)] for name, found in cases.items()}, cost.cpu_seconds
 
 
 def _rows(

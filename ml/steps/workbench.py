@@ -1,6 +1,6 @@
 """What the training steps share: the data set of one training, its cases, and where each part's result stands."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -64,20 +64,24 @@ class Workbench:
 
     def validation_metrics(self, rankings: Mapping[Key, Ranking]) -> dict[str, float]:
         """Mean nDCG@10 and recall@100 on the validation window, for all that was taken and for discoveries."""
-        found: dict[str, list[Doubles]] = {}
-        for batch in self.batches["validation"]:
-            for segment in batch.segments:
-                rows = np.flatnonzero(segment.labels.lengths)
-                if segment.name in VALIDATED and len(rows):
-                    ranking = rankings[fingerprint(batch.requests), segment.mode]
-                    measured = accuracy(Ranking(ranking.item[rows], ranking.score[rows]), segment.labels.take(rows))
-                    found.setdefault(segment.name, []).append(measured)
-        means = {name: np.concatenate(parts).mean(axis=0) for name, parts in found.items()}
+        means = {name: found.mean(axis=0) for name, found in self.validation_cases(rankings, VALIDATED).items()}
         return {
             f"validation_{segment}_{metric}": float(mean[ACCURACY_NAMES.index(metric)])
             for segment, mean in means.items()
             for metric in ("ndcg@10", "recall@100")
         }
+
+    def validation_cases(self, rankings: Mapping[Key, Ranking], segments: Sequence[str]) -> dict[str, Doubles]:
+        """(C, M) the accuracy of each case of these segments on the validation window; none without a case."""
+        found: dict[str, list[Doubles]] = {}
+        for batch in self.batches["validation"]:
+            for segment in batch.segments:
+                rows = np.flatnonzero(segment.labels.lengths)
+                if segment.name in segments and len(rows):
+                    ranking = rankings[fingerprint(batch.requests), segment.mode]
+                    measured = accuracy(Ranking(ranking.item[rows], ranking.score[rows]), segment.labels.take(rows))
+                    found.setdefault(segment.name, []).append(measured)
+        return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 @lru_cache(maxsize=1)

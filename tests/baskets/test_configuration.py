@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ml.baskets.configuration import MODELS, load_configuration
+from ml.baskets.configuration import MODELS, BasketsConfiguration
 from ml.errors import BadInput
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "baskets"
@@ -10,14 +10,14 @@ FOLDER = Path(__file__).resolve().parents[2] / "configs" / "baskets"
 
 @pytest.mark.parametrize("name", ["default", "tafeng"])
 def test_the_parameter_files_of_the_project_are_valid(name):
-    configuration = load_configuration(name, FOLDER)
+    configuration = BasketsConfiguration.load(name, FOLDER)
     assert configuration.recommender is not None
     assert {choice.model for choice in configuration.models.values()} == set(MODELS)
 
 
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(BadInput, match="tafeng"):
-        load_configuration("nowhere", FOLDER)
+        BasketsConfiguration.load("nowhere", FOLDER)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,6 @@ def test_a_bad_file_is_refused_with_its_field(tmp_path, text, said):
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     with pytest.raises(BadInput) as refused:
-        load_configuration(str(path), FOLDER)
+        BasketsConfiguration.load(str(path), FOLDER)
     assert said in str(refused.value)
     assert "mine.yaml" in str(refused.value)

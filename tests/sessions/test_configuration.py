@@ -3,20 +3,20 @@ from pathlib import Path
 import pytest
 
 from ml.errors import BadInput
-from ml.sessions.configuration import load_configuration
+from ml.sessions.configuration import SessionsConfiguration
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "sessions"
 
 
 @pytest.mark.parametrize("name", ["default", "diginetica", "rsc15"])
 def test_the_parameter_files_of_the_project_are_valid(name):
-    configuration = load_configuration(name, FOLDER)
+    configuration = SessionsConfiguration.load(name, FOLDER)
     assert all(choice.typed() for choice in configuration.models.values())
 
 
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(BadInput, match="diginetica"):
-        load_configuration("nowhere", FOLDER)
+        SessionsConfiguration.load("nowhere", FOLDER)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,6 @@ def test_a_bad_file_is_refused_with_its_field(tmp_path, text, said):
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     with pytest.raises(BadInput) as refused:
-        load_configuration(str(path), FOLDER)
+        SessionsConfiguration.load(str(path), FOLDER)
     assert said in str(refused.value)
     assert "mine.yaml" in str(refused.value)
