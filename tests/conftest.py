@@ -1,6 +1,7 @@
 """For all tests: how hypothesis runs, and what pinned libraries print on the way out."""
 
 import atexit
+import os
 
 from hypothesis import HealthCheck, settings
 
@@ -9,4 +10,6 @@ from ml.logs import silence_exit
 # How long an example takes says something about the machine, not about the code.
 settings.register_profile("slate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("slate")
+# What a test computes is small: on a busy machine several threads mostly wait for each other.
+os.environ.setdefault("SLATE_THREADS", "1")
 atexit.register(silence_exit)

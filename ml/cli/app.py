@@ -310,6 +310,21 @@ def bench_hrnn(
     output.emit(steps.bench_hrnn(train, config, seed=seed), json, output.training_loops)
 
 
+@bench.command(
+    "warm-start", epilog="Example: `slate bench warm-start --train train.parquet --config diginetica --json`"
+)
+def bench_warm_start(
+    train: Annotated[Path, typer.Option(help="Parquet file of past sessions.")],
+    config: SessionsConfigOption = "default",
+    seed: SeedOption = 7,
+    json: JsonOption = False,
+) -> None:
+    """New days learned from the champion's weights, beside a training from nothing, on the file's latest sessions."""
+    from ml import steps
+
+    output.emit(steps.bench_warm_start(train, config, seed=seed), json, output.warm_starts)
+
+
 @bench.command("users", epilog="Example: `slate bench users --json`")
 def bench_users(domain: DomainOption = "retail", seed: SeedOption = 7, json: JsonOption = False) -> None:
     """What a user's earlier sessions add to the recurrent retriever, on the shop's validation window."""

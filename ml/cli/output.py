@@ -95,6 +95,29 @@ def users(document: Mapping[str, Any]) -> Iterable[Table]:
     yield table("Earlier sessions of a user, on the validation window", columns, rows)
 
 
+def warm_starts(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render a warm start beside the champion and a training from nothing; shares in percent."""
+    columns = (
+        "model",
+        "p@20",
+        "less from nothing",
+        "mrr@20",
+        "less from nothing",
+        "p@20 of new items",
+        "training CPU s",
+    )
+    rows = []
+    for row in document["rows"]:
+        pairs = [(_percent(row[name]), _percent(row["less_full"][name], "difference")) for name in ("p@20", "mrr@20")]
+        new = row["new_items_p@20"]
+        rows.append(
+            (row["model"], *pairs[0], *pairs[1], None if new is None else f"{100 * new:.2f}",
+             f"{row['train_cpu_seconds']:.1f}")
+        )  # fmt: skip
+    title = f"New days, in percent: {document['new_items']:,} of {document['items']:,} items are new"
+    yield table(title, columns, rows)
+
+
 def basket_models(document: Mapping[str, Any]) -> Iterable[Table]:
     """Render one row a next-basket model, a table a part; shares in percent, with 95% intervals where there is one."""
     rows = document["rows"]

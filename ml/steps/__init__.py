@@ -36,6 +36,7 @@ _HOME = {
     "bench_sessions": "session_benchmark",
     "bench_hrnn": "hrnn_speed",
     "bench_users": "user_comparison",
+    "bench_warm_start": "warm_start_benchmark",
     "bench_baskets": "basket_benchmark",
     "report": "reporting",
     "status": "standing",

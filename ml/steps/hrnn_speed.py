@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ml.errors import BadInput
 from ml.sessions.configuration import SessionsConfiguration
 from ml.sessions.hrnn import Hrnn, HrnnParameters
 from ml.sessions.loading import load_past
@@ -31,10 +30,8 @@ def bench_hrnn(train: Path, config: str = "default", *, seed: int = 7) -> dict[s
         BadInput: names the file, the field and the remedy.
     """
     configuration = SessionsConfiguration.load(config, settings().project / "configs" / "sessions")
-    choice = next((choice for choice in configuration.models.values() if choice.model == Hrnn.name), None)
-    if choice is None:
-        raise BadInput(f"{config}: names no model hrnn: choose a parameter file that does")
-    parameters = HrnnParameters.model_validate({**choice.parameters, "epochs": 1, "user": "none"})
+    once = {"epochs": 1, "least_steps": 0, "user": "none"}
+    parameters = configuration.recurrent(config).model_copy(update=once)
     past = load_past(train, longest=configuration.longest)
     past = past.take(np.flatnonzero(past.clicks.lengths > 1)[-SESSIONS:])
     speed = {name: _events_per_second(learn, past) for name, learn in _loops(parameters, seed).items()}

@@ -31,7 +31,8 @@ def fitted(choice: ModelChoice, sessions: Sessions, seed: int) -> tuple[SessionM
             made = stored.fit(sessions, choice.typed(), seed=seed, threads=threads, checkpoint=checkpoint)
         made.save(folder)
         checkpoint.unlink(missing_ok=True)
-        return {COST: asdict(taken)}
+        before_a_kill = Cost(made.earlier.wall, made.earlier.processor)
+        return {COST: asdict(taken.plus(before_a_kill))}
 
     inputs = {
         "model": choice.model, "parameters": choice.typed().model_dump(mode="json"), "seed": seed,

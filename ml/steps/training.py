@@ -173,7 +173,7 @@ def _fit(training: Training, name: str, folder: Path) -> dict[str, Any]:
     bench, kind = _bench(training), get_retriever(name)
     parameters = kind.Parameters.model_validate(training["retriever_parameters"][name])
     batches = [batch for window in bench.batches.values() for batch in window]
-    depth = max(DEPTH, training["quotas"].get(name, 0))
+    depth = max(DEPTH, get_domain(training["domain"]).quotas.get(name, 0))  # as deep for a baseline that others choose
     with side_by_side():
         model = kind.fit(bench.training_data, parameters)
         rankings = rank_batches(model, batches, bench.known, depth)

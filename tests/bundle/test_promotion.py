@@ -32,7 +32,6 @@ def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("promotion")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLATE_HOME", str(folder))
-        patch.setenv("SLATE_THREADS", "1")
         patch.setitem(DOMAINS, "retail", DOMAINS["retail"].model_copy(update={"baselines": BASELINES}))
         yield folder
 

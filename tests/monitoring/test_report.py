@@ -36,7 +36,6 @@ def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("monitored")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLATE_HOME", str(folder))
-        patch.setenv("SLATE_THREADS", "1")
         patch.setitem(DOMAINS, "retail", DOMAINS["retail"].model_copy(update={"baselines": ("popularity",)}))
         yield folder
 

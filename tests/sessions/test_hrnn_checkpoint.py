@@ -45,6 +45,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_curve_and_weights(tmp_pa
     monkeypatch.undo()
     resumed = fit(PAST, checkpoint=tmp_path / "state", **parameters)
     assert resumed.curve == whole.curve
+    assert resumed.earlier.processor > 0 == whole.earlier.processor
     asked = queries([[0, 1], [9], [20]])
     np.testing.assert_array_equal(resumed.rank(asked, 21).score, whole.rank(asked, 21).score)
 

@@ -41,5 +41,5 @@ def test_the_plain_loop_learns_what_ours_learns(loss):
     parameters = HrnnParameters(loss=loss, negatives=4000, embedding_size=16, hidden_size=16, user="none", dropout=0)
     parameters = parameters.model_copy(update={"batch_size": 16, "epochs": 1, "learning_rate": 1e-4})
     past = rings(400, 3, 7)
-    _, curve = train(past, parameters, seed=1, threads=1)
+    _, curve, _ = train(past, parameters, seed=1, threads=1)
     assert train_plainly(past, parameters, loss, seed=1, threads=1) == pytest.approx(curve[0], rel=0.05)

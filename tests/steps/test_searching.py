@@ -24,7 +24,6 @@ def home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLATE_HOME", str(folder / "home"))
         patch.setenv("SLATE_PROJECT", str(folder / "project"))
-        patch.setenv("SLATE_THREADS", "1")
         patch.setitem(DOMAINS, "retail", DOMAINS["retail"].model_copy(update={"baselines": ("popularity",)}))
         features = folder / "home" / "artifacts" / "features" / "current"
         shop.make_features(features, shop.AS_OF)

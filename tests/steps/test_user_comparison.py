@@ -20,7 +20,6 @@ PLANTED = {"embedding_size": 8, "hidden_size": 8, "minimum_count": 1, "epochs": 
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("SLATE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SLATE_PROJECT", str(tmp_path / "project"))
-    monkeypatch.setenv("SLATE_THREADS", "1")
     features = shop.make_features(tmp_path / "home" / "artifacts" / "features" / "current")
     write_json(settings().domain_path("current", "retail") / "features.json", {"path": str(features)})
     tuned = tmp_path / "project" / "configs" / "training" / "planted.yaml"

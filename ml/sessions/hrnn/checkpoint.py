@@ -1,12 +1,12 @@
 """What a training needs to go on after a kill: one file an epoch, replaced whole, so that a half one never stands.
 
 The file is safetensors: the weights, the optimiser's moments and torch's random state; its header holds, as JSON,
-the curve so far, numpy's random state, and the key of the training that it belongs to.
+the curve and the time so far, numpy's random state, and the key of the training that it belongs to.
 """
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ml.errors import BadInput
+from ml.sessions.hrnn.course import Course, Spent
 from ml.sessions.hrnn.network import HrnnNetwork
 
 WEIGHT, MOMENT, RANDOM = "weight.", "moment.", "random"
@@ -36,7 +37,7 @@ class Checkpoint:
     path: Path | None
     key: str  # identifies parameters, seed and sessions
 
-    def write(self, moving: Moving, curve: list[float]) -> None:
+    def write(self, moving: Moving, course: Course) -> None:
         """Replace what stands there by the state after an epoch."""
         if self.path is None:
             return
@@ -46,20 +47,20 @@ class Checkpoint:
         for number, moments in moving.optimiser.state_dict()["state"].items():
             tensors |= {f"{MOMENT}{number}.{name}": value for name, value in moments.items()}
         tensors[RANDOM] = torch.get_rng_state()
-        header = {"key": self.key, "curve": curve, "random": moving.random.bit_generator.state}
+        header = {"key": self.key, "random": moving.random.bit_generator.state, **asdict(course)}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, beside, {"": json.dumps(header)})
         os.replace(beside, self.path)
 
-    def restore(self, moving: Moving) -> list[float]:
-        """Set everything back to the last epoch and return the curve up to it; empty where nothing was kept.
+    def restore(self, moving: Moving) -> Course:
+        """Set everything back to the last epoch and return the course up to it; empty where nothing was kept.
 
         Raises:
             BadInput: where the file belongs to another training.
         """
         if self.path is None or not self.path.exists():
-            return []
+            return Course()
         from safetensors import safe_open
 
         with safe_open(self.path, framework="pt") as file:
@@ -74,8 +75,7 @@ class Checkpoint:
         _restore_moments(moving.optimiser, _part(tensors, MOMENT))
         torch.set_rng_state(tensors[RANDOM])
         moving.random.bit_generator.state = header["random"]
-        curve: list[float] = header["curve"]
-        return curve
+        return Course(header["curve"], Spent(**header["spent"]))
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

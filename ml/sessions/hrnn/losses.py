@@ -24,11 +24,10 @@ def log_expected_draws(probability: Tensor, draws: int) -> Tensor:
     return torch.log(probability * draws)
 
 
-def mask_hits(negatives: Tensor, drawn: Tensor, target: Tensor, row: Tensor | None = None) -> Tensor:
-    """(R, K) the logits, -inf where a negative is a target of the row itself; written in place.
+def hits(drawn: Tensor, target: Tensor, row: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Rows and columns of (R, K) at which a negative is a target of the row itself.
 
     Args:
-        negatives: (R, K) logits.
         drawn: (K,) items that were drawn, in ascending order.
         target: (P,) items.
         row: (P,) the row of each target; None: each row has one.
@@ -37,8 +36,12 @@ def mask_hits(negatives: Tensor, drawn: Tensor, target: Tensor, row: Tensor | No
     count = torch.searchsorted(drawn, target, right=True) - first  # (P,) few items were drawn more than once
     pair = torch.repeat_interleave(torch.arange(len(target), device=target.device), count)
     offset = torch.arange(len(pair), device=pair.device) - (count.cumsum(0) - count)[pair]
-    hit = pair if row is None else row[pair]
-    return negatives.index_put_((hit, first[pair] + offset), negatives.new_tensor(-torch.inf))
+    return pair if row is None else row[pair], first[pair] + offset
+
+
+def mask_hits(negatives: Tensor, found: tuple[Tensor, Tensor]) -> Tensor:
+    """(R, K) the logits with -inf at these rows and columns; written in place."""
+    return negatives.index_put_(found, negatives.new_tensor(-torch.inf))
 
 
 def softmax_loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -46,36 +49,50 @@ def softmax_loss(logits: Tensor, target: Tensor) -> Tensor:
     return functional.cross_entropy(logits, target, reduction="none")
 
 
-def sampled_softmax_loss(positive: Tensor, negatives: Tensor, row: Tensor | None = None) -> Tensor:
-    """(P,) cross entropy of each positive (P,) among itself and the negatives (R, K) of its row.
+def log_sum_of_negatives(asked: Tensor, vectors: Tensor, bias: Tensor, found: tuple[Tensor, Tensor]) -> Tensor:
+    """(R,) log of the sum of exp(logit) over each row's negatives; -inf where a row has none.
+
+    Args:
+        asked: (R, D) what each row asks for.
+        vectors: (K, D) of the negatives; a logit is their product plus the bias.
+        bias: (K,) no gradient goes there.
+        found: Rows and columns that are no negatives (`hits`).
+    """
+    summed: Tensor = _LogSumOfProducts.apply(asked, vectors, bias, *found)  # type: ignore[no-untyped-call]
+    return summed
+
+
+def sampled_softmax_loss(positive: Tensor, against: Tensor) -> Tensor:
+    """(P,) cross entropy of each positive among itself and its negatives.
 
     Args:
         positive: (P,) logits.
-        negatives: (R, K) logits; -inf for what is none.
-        row: (P,) the row of each positive; None: each row has one.
+        against: (P,) log of the sum over its negatives (`log_sum_of_negatives`).
     """
-    against: Tensor = _LogSumExp.apply(negatives)  # type: ignore[no-untyped-call]
-    against = against if row is None else against[row]
     return torch.logaddexp(positive, against) - positive
 
 
-class _LogSumExp(torch.autograd.Function):
-    """`logsumexp` over rows that keeps the exponentials: half the passes over (P, K), which is most of a step."""
+class _LogSumOfProducts(torch.autograd.Function):
+    """One buffer of (R, K), written in place: first logits, then their exponentials.
+
+    Passes over it are most of a training step. The softmax itself is never formed: its products with the vectors are
+    those of the exponentials, scaled by row.
+    """
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor) -> Tensor:
-        highest = logits.amax(dim=1, keepdim=True).clamp(min=torch.finfo(logits.dtype).min)
-        exponential = (logits - highest).exp_()
-        total = exponential.sum(dim=1, keepdim=True)
-        ctx.save_for_backward(exponential, total)
+    def forward(ctx: Any, asked: Tensor, vectors: Tensor, bias: Tensor, row: Tensor, column: Tensor) -> Tensor:
+        kept = mask_hits(torch.addmm(bias, asked, vectors.T), (row, column))
+        highest = kept.amax(dim=1, keepdim=True).clamp_(min=torch.finfo(kept.dtype).min)
+        total = kept.sub_(highest).exp_().sum(dim=1, keepdim=True)
+        ctx.save_for_backward(asked, vectors, kept, total)
         return (total.log() + highest).squeeze(1)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        exponential, total = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        asked, vectors, exponential, total = ctx.saved_tensors
         # Without any negative the total is 0, and so is the gradient.
-        scaled: Tensor = exponential * (gradient[:, None] / total.clamp(min=torch.finfo(total.dtype).tiny))
-        return scaled
+        scale = gradient[:, None] / total.clamp(min=torch.finfo(total.dtype).tiny)
+        return (exponential @ vectors) * scale, exponential.T @ (asked * scale), None, None, None
 
 
 def bpr_max_loss(positive: Tensor, negatives: Tensor, score_penalty: float) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -11,10 +12,13 @@ from ml.artifacts import read_json, write_json
 from ml.data.arrays import Floats, Ints, Ragged
 from ml.domains.domain import Frozen
 from ml.retrieval.contract import Ranking
+from ml.sessions.hrnn.course import NOTHING, Spent
 from ml.sessions.hrnn.parameters import HrnnParameters
 from ml.sessions.sessions import UNKNOWN, Queries, Sessions
 
 if TYPE_CHECKING:  # torch is imported where a method needs it: looking the class up must stay cheap
+    from torch import Tensor
+
     from ml.sessions.hrnn.network import HrnnNetwork
 
 BATCH = 256  # queries answered at a time
@@ -35,6 +39,7 @@ class Hrnn:
     user_states: Floats  # (U, H) of each user after all sessions that were learned from
     known: Floats  # (U, 1)
     curve: list[float]  # mean loss of each epoch
+    earlier: Spent = NOTHING  # on epochs before a kill, by a process that this one went on from
 
     @classmethod
     def fit(
@@ -58,12 +63,12 @@ class Hrnn:
         from ml.sessions.hrnn.serving import states_of_users
         from ml.sessions.hrnn.training import train
 
-        network, curve = train(
+        network, curve, earlier = train(
             sessions, parameters, seed=seed, threads=threads,
             content=content, start=None if start is None else start.network, checkpoint=checkpoint,
         )  # fmt: skip
         states, known = states_of_users(network, sessions)
-        return cls(parameters, network, states, known, curve)
+        return cls(parameters, network, states, known, curve, earlier)
 
     def over(self, before: Ints, content: Floats | None = None, *, seed: int = 0) -> Self:
         """The same model over a new catalogue: nothing that was learned is lost, and new items have a place.
@@ -84,7 +89,7 @@ class Hrnn:
         k = min(k, self.network.items)
         item, score = np.full((len(queries), k), -1, np.int32), np.full((len(queries), k), -np.inf, np.float32)
         for rows, wanted in self._wanted(queries):
-            item[rows], score[rows] = best(self.network, wanted, k)
+            item[rows], score[rows] = best(self._catalogue, self.network.scale, wanted, k)
         return Ranking(item, score)
 
     def score(self, queries: Queries, candidates: Ragged) -> Floats:
@@ -95,8 +100,15 @@ class Hrnn:
         for rows, wanted in self._wanted(queries):
             part = candidates.take(rows)
             at = np.concatenate([np.arange(candidates.offsets[r], candidates.offsets[r + 1]) for r in rows])
-            found[at] = scores(self.network, wanted, part)
+            found[at] = scores(self._catalogue, self.network.scale, wanted, part)
         return found
+
+    @cached_property
+    def _catalogue(self) -> "Tensor":
+        """(I, D) the items' vectors: computed once, since a single query takes less than they do."""
+        from ml.sessions.hrnn.serving import catalogue
+
+        return catalogue(self.network)
 
     def _wanted(self, queries: Queries) -> Iterator[tuple[Ints, Floats]]:
         """Rows of queries with a prefix, and what they ask for (B, D), in batches of similar length."""

@@ -10,7 +10,15 @@ import torch
 from torch import Tensor
 
 from ml.data.arrays import Indices, Ints
-from ml.sessions.hrnn.losses import bpr_max_loss, log_expected_draws, mask_hits, sampled_softmax_loss, softmax_loss
+from ml.sessions.hrnn.losses import (
+    bpr_max_loss,
+    hits,
+    log_expected_draws,
+    log_sum_of_negatives,
+    mask_hits,
+    sampled_softmax_loss,
+    softmax_loss,
+)
 from ml.sessions.hrnn.network import HrnnNetwork
 from ml.sessions.hrnn.parameters import HrnnParameters
 from ml.sessions.sessions import Sessions
@@ -83,8 +91,8 @@ class Objective:
             return softmax_loss(asked @ batch.drawn_vectors.T, target - 1)
         positive = (asked * batch.embedded.flatten(0, 1)[at]).sum(dim=1)  # (P,)
         if self.parameters.loss == "bpr_max":
-            negatives = mask_hits(asked @ batch.drawn_vectors.T, batch.drawn, target)  # (P, K)
+            negatives = mask_hits(asked @ batch.drawn_vectors.T, hits(batch.drawn, target))  # (P, K)
             return bpr_max_loss(positive, negatives, self.parameters.score_penalty)
         correction = self.negatives.log_expected(batch.drawn)  # (K,)
-        negatives = torch.addmm(-correction, asked, batch.drawn_vectors.T)  # (P, K)
-        return sampled_softmax_loss(positive, mask_hits(negatives, batch.drawn, target))
+        against = log_sum_of_negatives(asked, batch.drawn_vectors, -correction, hits(batch.drawn, target))  # (P,)
+        return sampled_softmax_loss(positive, against)

@@ -61,16 +61,21 @@ def wanted(network: HrnnNetwork, prefix: Ragged, rows: Ints, state: Floats, know
 
 
 @torch.inference_mode()
-def best(network: HrnnNetwork, asked: Floats, k: int) -> tuple[Indices, Floats]:
-    """(B, K) the nearest items and their logits, best first."""
-    logits = torch.from_numpy(asked) @ network.vectors(torch.arange(1, network.items + 1)).T
-    found = logits.topk(k, dim=1)
-    return found.indices.int().numpy(), (found.values * network.scale).numpy()
+def catalogue(network: HrnnNetwork) -> torch.Tensor:
+    """(I, D) the vectors of all items."""
+    return network.vectors(torch.arange(1, network.items + 1))
 
 
 @torch.inference_mode()
-def scores(network: HrnnNetwork, asked: Floats, candidates: Ragged) -> Floats:
+def best(vectors: torch.Tensor, scale: float, asked: Floats, k: int) -> tuple[Indices, Floats]:
+    """(B, K) the nearest items and their logits, best first."""
+    found = (torch.from_numpy(asked) @ vectors.T).topk(k, dim=1)
+    return found.indices.int().numpy(), (found.values * scale).numpy()
+
+
+@torch.inference_mode()
+def scores(vectors: torch.Tensor, scale: float, asked: Floats, candidates: Ragged) -> Floats:
     """(N,) logits of each candidate, a row a query."""
-    vectors = network.vectors(torch.from_numpy(candidates.values.astype(np.int64) + 1))
-    found: Floats = ((torch.from_numpy(asked)[candidates.rows] * vectors).sum(dim=1) * network.scale).numpy()
+    near = vectors[torch.from_numpy(candidates.values.astype(np.int64))]
+    found: Floats = ((torch.from_numpy(asked)[candidates.rows] * near).sum(dim=1) * scale).numpy()
     return found

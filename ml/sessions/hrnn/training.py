@@ -16,6 +16,7 @@ from ml.logs import get_logger, progress
 from ml.neural import learning_rate_at, reproducible
 from ml.sessions.hrnn.batching import Chains, Step, padded, prefixes
 from ml.sessions.hrnn.checkpoint import Checkpoint, Moving
+from ml.sessions.hrnn.course import Course, Spent
 from ml.sessions.hrnn.network import HrnnNetwork, UserState, last_states
 from ml.sessions.hrnn.objective import Batch, Objective
 from ml.sessions.hrnn.parameters import HrnnParameters
@@ -30,7 +31,7 @@ CLIP = 5.0  # largest norm of a step's gradient
 def train(
     sessions: Sessions, parameters: HrnnParameters, *, seed: int, threads: int,
     content: Floats | None = None, start: HrnnNetwork | None = None, checkpoint: Path | None = None,
-) -> tuple[HrnnNetwork, list[float]]:  # fmt: skip
+) -> tuple[HrnnNetwork, list[float], Spent]:  # fmt: skip
     """Fit the network; the same seed on the same machine gives the same weights.
 
     Args:
@@ -43,7 +44,7 @@ def train(
         checkpoint: File that holds the state after the last epoch; a training that was killed goes on from it.
 
     Returns:
-        The network, ready to answer, and the mean loss of each epoch.
+        The network, ready to answer; the mean loss of each epoch; and what the epochs before a kill took, if any.
 
     Raises:
         BadInput: where the features, the network to start from or the checkpoint do not fit.
@@ -109,17 +110,18 @@ class _Training:
         batches = -(-len(self.sessions) // parameters.batch_size)
         self.epochs = max(parameters.epochs, -(-parameters.least_steps // max(batches, 1)))
 
-    def run(self, checkpoint: Checkpoint) -> tuple[HrnnNetwork, list[float]]:
+    def run(self, checkpoint: Checkpoint) -> tuple[HrnnNetwork, list[float], Spent]:
         """All epochs, or those that are left after the checkpoint."""
-        moving = Moving(self.network, self.optimiser, self.random)
-        curve = checkpoint.restore(moving)
+        moving, began = Moving(self.network, self.optimiser, self.random), Spent.now()
+        before = checkpoint.restore(moving)
+        curve = before.curve
         if curve:
-            log.warning("hrnn goes on after epoch %d: the time measured is that of the rest", len(curve))
+            log.info("hrnn goes on after epoch %d", len(curve))
         for epoch in range(len(curve), self.epochs):
             curve.append(self._epoch(epoch))
-            checkpoint.write(moving, curve)
+            checkpoint.write(moving, Course(curve, before.spent.plus(Spent.now().since(began))))
             log.info("hrnn epoch %d of %d: loss %.4f", epoch + 1, self.epochs, curve[-1])
-        return self.network.cpu().eval(), curve
+        return self.network.cpu().eval(), curve, before.spent
 
     def _epoch(self, epoch: int) -> float:
         """The mean loss of one pass."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.data.arrays import Indices, Ints, take_ranges
-from ml.sessions.hrnn.losses import mask_hits, sampled_softmax_loss
+from ml.sessions.hrnn.losses import hits, log_sum_of_negatives, sampled_softmax_loss
 from ml.sessions.hrnn.network import HrnnNetwork, UserState
 from ml.sessions.hrnn.objective import Negatives
 from ml.sessions.hrnn_retriever.tracing import Trace, mean_directions, trace
@@ -97,10 +97,10 @@ class Objective:
         asked = self.network.read(states)  # (M, D)
         of, item = _tensor(row, states), _tensor(items[target].astype(np.int64), states)
         positive = (asked[of] * vectors.of[_tensor(vectors.position[target], states)]).sum(dim=1)  # (T,)
-        against = vectors.of[_tensor(vectors.drawn_position, states)]  # (K, D)
+        drawn = vectors.of[_tensor(vectors.drawn_position, states)]  # (K, D)
         corrected = self.prior[vectors.drawn] - self.negatives.log_expected(vectors.drawn)  # (K,)
-        negatives = mask_hits(torch.addmm(corrected, asked, against.T), vectors.drawn, item, of)  # (M, K)
-        return sampled_softmax_loss(positive + self.prior[item], negatives, of).mean()
+        against = log_sum_of_negatives(asked, drawn, corrected, hits(vectors.drawn, item, of))  # (M,)
+        return sampled_softmax_loss(positive + self.prior[item], against[of]).mean()
 
 
 def halves(offsets: Ints, random: np.random.Generator) -> tuple[Ints, np.ndarray]:
