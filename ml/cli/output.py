@@ -95,6 +95,31 @@ def users(document: Mapping[str, Any]) -> Iterable[Table]:
     yield table("Earlier sessions of a user, on the validation window", columns, rows)
 
 
+def ablation(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render what each part adds to the recommender, one row a segment and variant."""
+    columns = ("segment", "variant", "part", "cases", "ndcg@10", "added")
+    rows = [
+        (row["segment"], row["variant"], row["part"], f"{row['cases']:,}", _interval(row["ndcg@10"]),
+         _interval(row["added"], "difference"))
+        for row in document["rows"]
+    ]  # fmt: skip
+    seen = document["configurations_that_saw_the_test"]
+    yield table(f"What each part adds, on the test window (seen by {seen} configurations)", columns, rows)
+
+
+def two_tower(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render what each part of the two-tower does, one row a segment and variant, a table a metric."""
+    rows = document["rows"]
+    for metric in rows[0]["metrics"] if rows else ():
+        columns = ("segment", "variant", "cases", metric, "less default", "training CPU s")
+        body = [
+            (row["segment"], row["variant"], f"{row['cases']:,}", _interval(row["metrics"][metric]),
+             _interval(row["less_default"][metric], "difference"), f"{row['train_cpu_seconds']:.1f}")
+            for row in rows
+        ]  # fmt: skip
+        yield table(f"Two-tower, one part switched, on the validation window: {metric}", columns, body)
+
+
 def basket_models(document: Mapping[str, Any]) -> Iterable[Table]:
     """Render one row a next-basket model, a table a part; shares in percent, with 95% intervals where there is one."""
     rows = document["rows"]
@@ -148,10 +173,10 @@ def position_bias(document: Mapping[str, Any]) -> Iterable[Table | str]:
     yield f"{trained['what']} CPU seconds of all: {document['cpu_seconds']:.0f}."
 
 
-def _interval(measured: Mapping[str, float | None] | None) -> str | None:
+def _interval(measured: Mapping[str, float | None] | None, middle: str = "mean") -> str | None:
     if measured is None or None in measured.values():
         return None
-    return f"{measured['mean']:.4f} [{measured['low']:.4f}, {measured['high']:.4f}]"
+    return f"{measured[middle]:.4f} [{measured['low']:.4f}, {measured['high']:.4f}]"
 
 
 def _short(value: Any) -> str:

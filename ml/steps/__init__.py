@@ -36,6 +36,8 @@ _HOME = {
     "bench_sessions": "session_benchmark",
     "bench_hrnn": "hrnn_speed",
     "bench_users": "user_comparison",
+    "bench_ablation": "ablation",
+    "bench_two_tower": "two_tower_ablation",
     "bench_baskets": "basket_benchmark",
     "report": "reporting",
     "status": "standing",
