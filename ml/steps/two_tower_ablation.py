@@ -9,6 +9,7 @@ from ml.steps.retriever_comparison import Compared, compare_parameters
 from ml.steps.training import describe_training
 
 MODEL = "two_tower"
+# On validation new users are practised on known ones, from whom the model has learned: see `Workbench.batches`.
 SEGMENTS = ("all", "discoveries", "repeats", "new_users_1")
 METRICS = ("recall@100", "ndcg@10")
 

@@ -1,6 +1,7 @@
 """The two-tower on the planted shop, as usual and with one part switched at a time."""
 
 import json
+from pathlib import Path
 
 import pytest
 import shop
@@ -12,6 +13,7 @@ from ml.retrieval.two_tower.parameters import TwoTowerParameters
 from ml.settings import settings
 from ml.steps.two_tower_ablation import SEGMENTS, VARIANTS, Variant, bench_two_tower
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "ablation.md"
 PLANTED = {"embedding_size": 8, "hidden_size": 8, "minimum_count": 1, "uniform_negatives": 16, "batch_size": 64}
 
 
@@ -92,3 +94,14 @@ def test_a_usual_value_that_leaves_its_range_when_scaled_is_refused_before_anyth
     plant(temperature=0.6)
     with pytest.raises(BadInput, match=r"variant temperature doubled: temperature.*1\.2"):
         bench_two_tower("retail", epochs=1)
+
+
+def test_the_page_names_every_variant_with_what_it_changes():
+    page = PAGE.read_text()
+    for name, variant in VARIANTS.items():
+        line = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+        for parameter, value in variant.changed.items():
+            shown = f"{value:g}" if isinstance(value, float) else value
+            assert f"`{parameter}: {shown}`" in line
+        for parameter in variant.scaled:
+            assert f"`{parameter}`" in line
