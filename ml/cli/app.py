@@ -333,6 +333,27 @@ def bench_users(domain: DomainOption = "retail", seed: SeedOption = 7, json: Jso
     output.emit(steps.bench_users(domain, seed=seed), json, output.users)
 
 
+@bench.command("ablation", epilog="Example: `slate bench ablation --json`")
+def bench_ablation(domain: DomainOption = "retail", seed: SeedOption = 7, json: JsonOption = False) -> None:
+    """What each retriever and the ranker add to the recommender, on the shop's test window."""
+    from ml import steps
+
+    output.emit(steps.bench_ablation(domain, seed=seed), json, output.ablation)
+
+
+@bench.command("two-tower", epilog="Examples: `slate bench two-tower --json` · `slate bench two-tower --epochs 1`")
+def bench_two_tower(
+    domain: DomainOption = "retail",
+    seed: SeedOption = 7,
+    epochs: Annotated[int | None, typer.Option(help="Most passes over the data; default: the usual number.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """What each part of the two-tower does, on the shop's validation window."""
+    from ml import steps
+
+    output.emit(steps.bench_two_tower(domain, seed=seed, epochs=epochs), json, output.two_tower)
+
+
 @bench.command(
     "baskets",
     epilog="Example: `slate bench baskets --history history.parquet --next next.parquet --config tafeng --json`",

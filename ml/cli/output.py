@@ -98,14 +98,8 @@ def users(document: Mapping[str, Any]) -> Iterable[Table]:
 def warm_starts(document: Mapping[str, Any]) -> Iterable[Table]:
     """Render a warm start beside the champion and a training from nothing; shares in percent."""
     columns = (
-        "model",
-        "p@20",
-        "less from nothing",
-        "mrr@20",
-        "less from nothing",
-        "p@20 of new items",
-        "training CPU s",
-    )
+        "model", "p@20", "less from nothing", "mrr@20", "less from nothing", "p@20 of new items", "training CPU s",
+    )  # fmt: skip
     rows = []
     for row in document["rows"]:
         pairs = [(_percent(row[name]), _percent(row["less_full"][name], "difference")) for name in ("p@20", "mrr@20")]
@@ -116,6 +110,31 @@ def warm_starts(document: Mapping[str, Any]) -> Iterable[Table]:
         )  # fmt: skip
     title = f"New days, in percent: {document['new_items']:,} of {document['items']:,} items are new"
     yield table(title, columns, rows)
+
+
+def ablation(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render what each part adds to the recommender, one row a segment and variant."""
+    columns = ("segment", "variant", "part", "cases", "ndcg@10", "added")
+    rows = [
+        (row["segment"], row["variant"], row["part"], f"{row['cases']:,}", _interval(row["ndcg@10"]),
+         _interval(row["added"], "difference"))
+        for row in document["rows"]
+    ]  # fmt: skip
+    seen = document["configurations_that_saw_the_test"]
+    yield table(f"What each part adds, on the test window (seen by {seen} configurations)", columns, rows)
+
+
+def two_tower(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render what each part of the two-tower does, one row a segment and variant, a table a metric."""
+    rows = document["rows"]
+    for metric in rows[0]["metrics"] if rows else ():
+        columns = ("segment", "variant", "cases", metric, "less default", "training CPU s")
+        body = [
+            (row["segment"], row["variant"], f"{row['cases']:,}", _interval(row["metrics"][metric]),
+             _interval(row["less_default"][metric], "difference"), f"{row['train_cpu_seconds']:.1f}")
+            for row in rows
+        ]  # fmt: skip
+        yield table(f"Two-tower, one part switched, on the validation window: {metric}", columns, body)
 
 
 def basket_models(document: Mapping[str, Any]) -> Iterable[Table]:
@@ -171,10 +190,10 @@ def position_bias(document: Mapping[str, Any]) -> Iterable[Table | str]:
     yield f"{trained['what']} CPU seconds of all: {document['cpu_seconds']:.0f}."
 
 
-def _interval(measured: Mapping[str, float | None] | None) -> str | None:
+def _interval(measured: Mapping[str, float | None] | None, middle: str = "mean") -> str | None:
     if measured is None or None in measured.values():
         return None
-    return f"{measured['mean']:.4f} [{measured['low']:.4f}, {measured['high']:.4f}]"
+    return f"{measured[middle]:.4f} [{measured['low']:.4f}, {measured['high']:.4f}]"
 
 
 def _short(value: Any) -> str:

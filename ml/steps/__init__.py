@@ -37,6 +37,8 @@ _HOME = {
     "bench_hrnn": "hrnn_speed",
     "bench_users": "user_comparison",
     "bench_warm_start": "warm_start_benchmark",
+    "bench_ablation": "ablation",
+    "bench_two_tower": "two_tower_ablation",
     "bench_baskets": "basket_benchmark",
     "report": "reporting",
     "status": "standing",

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ml.artifacts import build, digest, manifest, read_json, write_json
+from ml.artifacts import build, read_json, write_json
 from ml.errors import RunFailed
 from ml.evaluation.evaluation import Evaluation
 from ml.evaluation.judging import evaluate as judge_models
@@ -14,6 +14,7 @@ from ml.evaluation.protocol import Rankable
 from ml.evaluation.rendering import markdown
 from ml.evaluation.replay import ReplayedFusion, ReplayedRecommender, ReplayedRetriever
 from ml.settings import settings
+from ml.steps.ledger import configurations_that_saw
 from ml.steps.record import recorded
 from ml.steps.training import ranker_of, rankings_of, trained_retrievers
 from ml.steps.workbench import HELD_OUT_SHARE, evaluation_inputs, open_workbench
@@ -35,7 +36,8 @@ def evaluate(training: Training) -> dict[str, Any]:
     domain = training["domain"]
     folder = build("evaluation", evaluation_inputs(training), lambda made: _judge(training, made))
     board = read_json(folder / "leaderboard.json")
-    board["split"]["configurations_that_saw_the_test"] = _configurations_that_saw(training, board["split"]["windows"])
+    window = board["split"]["windows"]["test"]
+    board["split"]["configurations_that_saw_the_test"] = configurations_that_saw(domain, window, [training])
     write_json(_pointer(domain), board)
     rows = [row for row in board["rows"] if row["model"] == RECOMMENDER]
     metrics = {
@@ -92,17 +94,6 @@ def _judge(training: Training, folder: Path) -> dict[str, Any]:
 def _board_of(found: Evaluation, training: Training, windows: Any) -> dict[str, Any]:
     split = split_of(windows, seed=training["seed"], held_out_share=HELD_OUT_SHARE)
     return leaderboard_of(found, split, seed=training["seed"])
-
-
-def _configurations_that_saw(training: Training, windows: dict[str, Any]) -> int:
-    """How many configurations have been judged on this test window, this one included."""
-    window = "/".join(windows["test"])
-    path = settings().domain_path("current", training["domain"]) / "test_windows.json"
-    ledger: dict[str, list[str]] = read_json(path) if path.exists() else {}
-    configuration = digest(evaluation_inputs(training) | {"features": manifest(Path(training["features"]))["key"]})
-    ledger[window] = sorted({*ledger.get(window, []), configuration})
-    write_json(path, ledger)
-    return len(ledger[window])
 
 
 def _headline(row: dict[str, Any]) -> dict[str, Any]:
