@@ -140,7 +140,7 @@ def test_a_value_outside_of_what_is_searched_is_named(kind, changed, said):
 
 def test_other_ranges_leave_the_rest_as_it_is():
     other = searched_otherwise(Shape, {"fixed": Searched(1, 5), "width": Searched(0.5, 2)})
-    assert searched_parameters(other) == searched_parameters(Shape)[:3] + ("fixed",)
+    assert searched_parameters(other) == (*searched_parameters(Shape)[:3], "fixed")
     found = distributions(other)
     assert (found["width"].low, found["width"].high, found["width"].log) == (0.5, 2, False)
     assert (found["fixed"].low, found["sides"].low) == (1, 3)
