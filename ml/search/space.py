@@ -35,13 +35,13 @@ def as_meant(kind: type[Frozen], drawn: Mapping[str, Any]) -> dict[str, Any]:
 
 def outside(kind: type[Frozen], parameters: Mapping[str, Any]) -> str | None:
     """Which of these parameters lies outside of what is searched, in words; `None` where all lie within."""
-    for name, value in as_drawn(kind, parameters).items():
-        found = _range(kind.model_fields[name])
+    for name in searched_parameters(kind):
+        value, found = parameters[name], _range(kind.model_fields[name])
         if isinstance(found, SearchedAmong) and value not in found.values:
             return f"{name}: {value} is not searched, only {', '.join(map(str, found.values))}"
-        if isinstance(found, Searched) and not found.low <= value <= found.high:
-            never = "" if found.never is None else f", or {found.never:g}"
-            return f"{name}: {value:g} is not searched, only {found.low:g} to {found.high:g}{never}"
+        if isinstance(found, Searched) and not _within(found, value):
+            end = f"{found.high:g}" if found.never is None else f"below {found.high:g}, or {found.never:g}"
+            return f"{name}: {value:g} is not searched, only {found.low:g} to {end}"
     return None
 
 
@@ -56,6 +56,12 @@ def searched_otherwise(kind: type[Frozen], ranges: Mapping[str, Searched | Searc
 
 def _range(field: FieldInfo) -> Searched | SearchedAmong | None:
     return next((each for each in field.metadata if isinstance(each, Searched | SearchedAmong)), None)
+
+
+def _within(found: Searched, value: float) -> bool:
+    if found.never is None:
+        return found.low <= value <= found.high
+    return value == found.never or found.low <= value < found.high
 
 
 def _swapped(kind: type[Frozen], name: str, value: Any, *, to_end: bool) -> Any:

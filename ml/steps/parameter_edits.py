@@ -59,7 +59,8 @@ def flow(value: Any) -> str:
     """A value on one line, as YAML."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{name}: {flow(each)}" for name, each in value.items()) + "}"
-    return yaml.safe_dump(value, default_flow_style=True).splitlines()[0]
+    lines: list[str] = yaml.safe_dump(value, default_flow_style=True).splitlines()
+    return lines[0]
 
 
 def _wanted(document: Any, model: str, parameters: Mapping[str, Any]) -> Any:

@@ -129,7 +129,8 @@ def test_never_stands_at_the_upper_end_and_is_given_back_as_itself(tmp_path):
     [
         (Shape, {"width": 11.0}, "width: 11 is not searched, only 0.1 to 10"),
         (Shape, {"colour": "green"}, "colour: green is not searched, only red, blue"),
-        (Fading, {"half_life": 0.05}, "half_life: 0.05 is not searched, only 0.1 to 4, or 0"),
+        (Fading, {"half_life": 0.05}, "half_life: 0.05 is not searched, only 0.1 to below 4, or 0"),
+        (Fading, {"half_life": 4.0}, "half_life: 4 is not searched, only 0.1 to below 4, or 0"),
         (Fading, {"half_life": 0.0, "fixed": 99}, None),
         (Shape, {}, None),
     ],
