@@ -46,7 +46,7 @@ def until_killed(*arguments):
     return fitted(*arguments)
 
 session_trials.fitted = until_killed
-steps.search_sessions("popular", Path({train!r}), {config!r}, trials=4)
+steps.search_sessions("popular", Path({train!r}), {config!r}, trials=4, seed=8)
 """
 
 
@@ -67,10 +67,6 @@ def folder(tmp_path_factory):
 
 def search(folder, model="popular", config="sessions.yaml", train="train.parquet", **options):
     return steps.search_sessions(model, folder / train, str(folder / config), **{"trials": 4, **options})
-
-
-def without_run(result):
-    return {name: value for name, value in result.items() if name != "run"}
 
 
 def test_the_first_trial_is_the_files_and_a_child_run_shows_each_trial(folder):
@@ -103,17 +99,18 @@ def test_what_is_finished_prepares_nothing_and_reads_the_training_file_alone(fol
     assert read == ["train.parquet"]
 
 
-def test_a_search_that_was_killed_ends_as_one_that_nobody_killed(folder, monkeypatch, tmp_path):
-    whole = search(folder)
+def test_a_search_that_was_killed_ends_as_one_that_nobody_killed(folder, monkeypatch):
     program = KILLED.format(train=str(folder / "train.parquet"), config=str(folder / "sessions.yaml"))
-    monkeypatch.setenv("SLATE_HOME", str(tmp_path))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
     ended = subprocess.run([sys.executable, "-c", program], env=environment, check=False, capture_output=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
     asked, fitted = [], session_trials.fitted
     monkeypatch.setattr(session_trials, "fitted", lambda *arguments: asked.append(arguments) or fitted(*arguments))
-    assert without_run(search(folder)) == without_run(whole)
+    resumed = search(folder, seed=8)
     assert len(asked) == 2  # of four: two had been finished
+    (folder / "home" / "studies" / "sessions" / "studies.db").unlink()
+    assert search(folder, seed=8) == resumed
+    assert len(asked) == 2 + 4
 
 
 def test_cases_are_of_the_tail_that_the_second_stage_cuts_and_no_more_than_wanted(folder, monkeypatch):
