@@ -142,7 +142,7 @@ def test_a_tie_keeps_the_file_as_it_is(folder):
     pd.DataFrame({"session_id": [1, 1, 2, 2], "position": [0, 1, 0, 1], "item_id": "only"}).to_parquet(
         folder / "one.parquet"
     )
-    found = search(folder, "markov", train="one.parquet", keep=True, trials=3)
+    found = search(folder, train="one.parquet", keep=True, trials=3)
     assert found["best"] == found["first"]
     assert found["first"]["value"] == 1
     assert "path" not in found
