@@ -68,9 +68,7 @@ def search_sessions(
     search = _search("sessions", model, choice, kind, wanted, depends | {"code": code_digest(*SESSIONS_CODE)})
 
     def prepare() -> Objective:
-        return session_trials.session_objective(
-            choice, past, split, longest=longest, objective=objective, seed=seed
-        )  # fmt: skip
+        return session_trials.session_objective(choice, past, split, longest=longest, objective=objective, seed=seed)
 
     return _result(search, wanted, path, prepare)
 

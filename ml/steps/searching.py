@@ -48,9 +48,7 @@ def search(
     refuse_unsearchable(model, kind_of(model), trials, objective, OBJECTIVES)
     training = describe_training(domain, parse_parameters(parameters or {}))
     measured = RANKER_OBJECTIVE if model == RANKER else objective
-    found = run_search(
-        _search(training, model, measured), trials, lambda: _objective(training, model, measured)
-    )  # fmt: skip
+    found = run_search(_search(training, model, measured), trials, lambda: _objective(training, model, measured))
     result: dict[str, Any] = {
         "domain": domain, "model": model, "objective": measured, "trials": len(found.trials),
         "default": as_dict(found.trials[0]), "best": as_dict(found.best), "run": found.run,

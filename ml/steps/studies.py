@@ -58,19 +58,21 @@ def run_search(search: Search, trials: int, prepare: Callable[[], Objective]) ->
     """
     prepared = cache(prepare)
     shown = {"mlflow.runName": f"search {search.model}", "slate.role": "search", "domain": search.room}
-    run = runs.open_training(
-        search.room, search.name, {"objective": search.objective, "model": search.model}, shown
-    )  # fmt: skip
+    run = runs.open_training(search.room, search.name, {"objective": search.objective, "model": search.model}, shown)
 
     def finished(trial: Trial) -> None:
         name = f"{search.model} trial {trial.number}"
         runs.log_model(run, name, trial.parameters, {search.objective: trial.value}, tags={"slate.role": "trial"})
 
     storage = settings().domain_path("studies", search.room) / "studies.db"
-    done = run_study(
-        storage, search.name, search.kind, lambda parameters: prepared()(parameters),
-        trials=trials, seed=search.seed, first=search.first, finished=finished,
-    )  # fmt: skip
+    try:
+        done = run_study(
+            storage, search.name, search.kind, lambda parameters: prepared()(parameters),
+            trials=trials, seed=search.seed, first=search.first, finished=finished,
+        )  # fmt: skip
+    except BaseException:
+        runs.close_training(run, failed=True)
+        raise
     runs.close_training(run)
     found = Outcome(done, run)
     log.info("%s: %s %.5f, at first %.5f", search.model, search.objective, found.best.value, done[0].value)

@@ -162,10 +162,13 @@ def test_baskets_are_searched_within_ranges_of_their_own(folder, capsys):
     assert client().get_experiment(run.info.experiment_id).name == "baskets"
 
 
-def test_a_history_without_a_second_basket_is_refused(folder):
+def test_a_history_without_a_second_basket_is_refused_and_its_run_shown_as_failed(folder):
     pd.DataFrame({"user_id": np.arange(5), "basket": 0, "item_id": 1}).to_parquet(folder / "once.parquet")
     with pytest.raises(BadInput, match=r"two baskets.*hand in more"):
         steps.search_baskets("blend", folder / "once.parquet", str(folder / "baskets.yaml"), trials=1)
+    owner = client().get_experiment_by_name("baskets").experiment_id
+    [run] = client().search_runs([owner], "attributes.run_name = 'search blend'")
+    assert run.info.status == "FAILED"
 
 
 @pytest.mark.parametrize(
