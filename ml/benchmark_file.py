@@ -1,5 +1,6 @@
 """Parameter files of benchmarks: models by the name of their row, and the second stage that joins them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -7,6 +8,7 @@ from pydantic import Field, model_validator
 
 from ml.domains.domain import Frozen
 from ml.parameter_file import named_file, read_parameters
+from ml.searched import Searched
 
 RECOMMENDER = "recommender"  # the name of the second stage's row
 
@@ -21,6 +23,7 @@ class Choice(Frozen):
     """A model and those of its parameters that are not as by default; a subclass says which models there are."""
 
     kinds: ClassVar[dict[str, Any]]  # classes by name, each with its `Parameters`
+    ranges: ClassVar[Mapping[str, Mapping[str, Searched]]] = {}  # by model: what is searched otherwise than it says
 
     model: str = Field(description="One of the registered models.")
     parameters: dict[str, Any] = Field({}, description="What is not named here is as by default.")

@@ -13,6 +13,7 @@ class Searched:
     low: float
     high: float
     log: bool = False  # whether values are drawn evenly on a logarithmic scale
+    never: float | None = None  # a value outside that stands at the upper end: a half-life without any decay
 
 
 @dataclass(frozen=True)

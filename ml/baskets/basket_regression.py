@@ -9,7 +9,7 @@ Shapes: R requests, B baskets that have one before them, I items, F items that p
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from pydantic import Field
@@ -24,15 +24,20 @@ from ml.retrieval.history import history_matrix
 from ml.retrieval.item_to_item import session_items
 from ml.retrieval.sparse import rows_of
 from ml.retrieval.stored import Stored
+from ml.searched import Searched
 
 
 class BasketRegressionParameters(Frozen):
     """What the regression sees, and how far it is held back."""
 
-    half_life_days: float = Field(8.0, gt=0, description="Days after which an event of a history counts half.")
-    regularisation: float = Field(120.0, gt=0, description="Added to the diagonal of the normal equations.")
+    half_life_days: Annotated[float, Searched(0.1, 200, log=True)] = Field(
+        8.0, gt=0, description="Days after which an event of a history counts half."
+    )
+    regularisation: Annotated[float, Searched(0.1, 3000, log=True)] = Field(
+        120.0, gt=0, description="Added to the diagonal of the normal equations."
+    )
     inputs: int = Field(4500, ge=1, description="Most taken items that predict; memory grows with its square.")
-    length_share: float = Field(
+    length_share: Annotated[float, Searched(0, 1)] = Field(
         0.5, ge=0, le=1, description="Power of a history's length that it is divided by: 0 leaves it, 1 makes all one."
     )
 

@@ -8,6 +8,7 @@ half-life of a retriever, given in days, is a half-life in baskets here.
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,13 @@ class Baskets:
     def _number(self) -> Ints:
         """(N,) the baskets numbered without gaps."""
         return np.cumsum(np.diff(self.basket, prepend=self.basket[:1]) != 0) if len(self) else self.basket
+
+    def digest(self) -> str:
+        """Identifies these baskets by all their numbers."""
+        found = sha256(f"{self.users} {self.items}".encode())
+        for array in (self.user, self.basket, self.item):
+            found.update(np.ascontiguousarray(array).tobytes())
+        return found.hexdigest()
 
     def where(self, keep: Bools) -> "Baskets":
         """The lines that a mask keeps."""

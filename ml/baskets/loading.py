@@ -58,6 +58,14 @@ def load_baskets(history: Path, following: Path) -> BasketData:
     return BasketData(baskets, users, taken, user_ids, item_ids)
 
 
+def load_history(history: Path) -> Baskets:
+    """Read a file of past baskets alone; raises as `load_baskets` does."""
+    past = read_table(history, ("user_id", "basket", "item_id"), "at least one basket")
+    order = _numbers(past["basket"], history)
+    (user, user_ids), (item, item_ids) = (pd.factorize(past[column], sort=True) for column in ("user_id", "item_id"))
+    return Baskets.of(user, order, item, users=len(user_ids), items=len(item_ids))
+
+
 def _numbers(column: pd.Series, path: Path) -> pd.Series:
     """The numbers of the baskets, which say their order."""
     numbers = pd.to_numeric(column, errors="coerce")

@@ -1,7 +1,7 @@
 """What a customer takes again and again, with what everybody takes behind it: the baseline that is hard to beat."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from pydantic import Field
@@ -14,16 +14,22 @@ from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.history import decay, history_matrix
 from ml.retrieval.sparse import add_scores
 from ml.retrieval.stored import Stored
+from ml.searched import Searched
 
 NEVER = 1e6  # days: a half-life so long that nothing decays
+HALF_LIFE = Searched(0.1, 200, log=True, never=NEVER)  # days, which are baskets here
 
 
 class PersonalBlendParameters(Frozen):
     """How the own baskets and everybody's are counted, and how they are mixed."""
 
-    half_life_days: float = Field(NEVER, gt=0, description="Days after which an own event counts half.")
-    popular_half_life_days: float = Field(NEVER, gt=0, description="The same of everybody's events.")
-    popular_weight: float = Field(
+    half_life_days: Annotated[float, HALF_LIFE] = Field(
+        NEVER, gt=0, description="Days after which an own event counts half."
+    )
+    popular_half_life_days: Annotated[float, HALF_LIFE] = Field(
+        NEVER, gt=0, description="The same of everybody's events."
+    )
+    popular_weight: Annotated[float, Searched(0.1, 10_000, log=True)] = Field(
         1.0, gt=0, description="What everybody's share of an item counts beside own events; 1: it orders ties alone."
     )
 

@@ -23,6 +23,12 @@ AsOfOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of everything drawn at random.")]
 SessionsConfigOption = Annotated[str, typer.Option(help="A parameter file of `configs/sessions/`, by name or by path.")]
+BasketsConfigOption = Annotated[str, typer.Option(help="A parameter file of `configs/baskets/`, by name or by path.")]
+RowArgument = Annotated[str, typer.Argument(help="Name of a model's row in the parameter file, such as `v_sknn`.")]
+TrialsOption = Annotated[int, typer.Option(help="Finished trials wanted in all, that of the file among them.")]
+KeepOption = Annotated[
+    bool, typer.Option("--keep", help="Write what was found into the parameter file, where it is better.")
+]
 KOption = Annotated[int, typer.Option("-k", min=1, max=100, help="How many items.")]
 
 
@@ -133,6 +139,48 @@ def search(
 
     name, wanted = model.replace("-", "_"), {"objective": objective} if objective else {}
     result = steps.search(domain, name, trials, {"as_of": as_of, "seed": seed}, keep=keep, **wanted)
+    output.emit(result, json, output.fields("Searched"))
+
+
+@app.command(
+    "search-sessions",
+    epilog="Example: `slate search-sessions v_sknn --train train.parquet --config diginetica --trials 30 --keep`",
+)
+def search_sessions(
+    model: RowArgument,
+    train: Annotated[Path, typer.Option(help="Parquet file of past sessions; the latest of them judge.")],
+    config: SessionsConfigOption = "default",
+    trials: TrialsOption = 30,
+    objective: Annotated[str, typer.Option(help="What a trial is judged by: mrr@20 or p@20.")] = "mrr@20",
+    seed: SeedOption = 7,
+    keep: KeepOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Search a session model's parameters on the training file; goes on where an earlier search was killed."""
+    from ml import steps
+
+    result = steps.search_sessions(model, train, config, trials=trials, objective=objective, seed=seed, keep=keep)
+    output.emit(result, json, output.fields("Searched"))
+
+
+@app.command(
+    "search-baskets",
+    epilog="Example: `slate search-baskets tifu_knn --history history.parquet --config tafeng --trials 30 --keep`",
+)
+def search_baskets(
+    model: RowArgument,
+    history: Annotated[Path, typer.Option(help="Parquet file of past baskets; each customer's latest judges.")],
+    config: BasketsConfigOption = "default",
+    trials: TrialsOption = 30,
+    objective: Annotated[str, typer.Option(help="What a trial is judged by: ndcg@10 or recall@10.")] = "ndcg@10",
+    seed: SeedOption = 7,
+    keep: KeepOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Search a next-basket model's parameters on the history; goes on where an earlier search was killed."""
+    from ml import steps
+
+    result = steps.search_baskets(model, history, config, trials=trials, objective=objective, seed=seed, keep=keep)
     output.emit(result, json, output.fields("Searched"))
 
 
@@ -361,9 +409,7 @@ def bench_two_tower(
 def bench_baskets(
     history: Annotated[Path, typer.Option(help="Parquet file of past baskets.")],
     following: Annotated[Path, typer.Option("--next", help="Parquet file of each customer's next basket.")],
-    config: Annotated[
-        str, typer.Option(help="A parameter file of `configs/baskets/`, by name or by path.")
-    ] = "default",
+    config: BasketsConfigOption = "default",
     seed: SeedOption = 7,
     json: JsonOption = False,
 ) -> None:

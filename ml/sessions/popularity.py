@@ -9,13 +9,13 @@ from pydantic import Field
 from ml.data.arrays import Floats, Indices, Ragged
 from ml.domains.domain import Frozen
 from ml.retrieval.contract import Ranking
-from ml.sessions.sessions import Queries, Sessions
+from ml.sessions.sessions import HalfLife, Queries, Sessions
 
 
 class PopularityParameters(Frozen):
     """What counts as popular."""
 
-    half_life: float = Field(
+    half_life: HalfLife = Field(
         0.0,
         ge=0,
         description="Age at which a click counts half, as a share of the time that the sessions span; 0: never.",

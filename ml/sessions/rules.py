@@ -8,7 +8,7 @@ They differ in what a pair of clicks of one session is worth (Ludewig and Jannac
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field
@@ -17,21 +17,26 @@ from scipy.sparse import coo_array, csr_array
 from ml.data.arrays import Floats, Indices, Ints, Ragged
 from ml.domains.domain import Frozen
 from ml.retrieval.contract import Ranking
+from ml.searched import Searched
 from ml.sessions.kernels import clear, jit, rank_in_threads, score_in_threads, take_best
-from ml.sessions.session_knn import Decay, decay_table
-from ml.sessions.sessions import Queries, Sessions
+from ml.sessions.session_knn import Decay, Steps, decay_table
+from ml.sessions.sessions import HalfLife, Queries, Sessions
 
 
 class RulesParameters(Frozen):
     """What a pair of clicks is worth, and how many clicks of the query are read."""
 
     kind: Literal["item_knn", "rules", "markov"] = Field("rules", description="What a pair of clicks is worth.")
-    reach: int = Field(10, ge=1, description="Most steps between the clicks of a pair (markov: 1).")
-    last: int = Field(1, ge=1, description="Latest clicks of the query that are read.")
+    reach: Annotated[int, Searched(1, 20)] = Field(
+        10, ge=1, description="Most steps between the clicks of a pair (markov: 1)."
+    )
+    last: Annotated[int, Searched(1, 10)] = Field(1, ge=1, description="Latest clicks of the query that are read.")
     last_decay: Decay = Field("exponential", description="How they lose weight with steps back.")
-    last_steps: float = Field(1.0, gt=0, description="Scale of that decay, clicks.")
-    shrinkage: float = Field(20.0, ge=0, description="Clicks added to an item's own when scaling to the cosine.")
-    half_life: float = Field(
+    last_steps: Steps = Field(1.0, gt=0, description="Scale of that decay, clicks.")
+    shrinkage: Annotated[float, Searched(1, 300, log=True)] = Field(
+        20.0, ge=0, description="Clicks added to an item's own when scaling to the cosine."
+    )
+    half_life: HalfLife = Field(
         0.0,
         ge=0,
         description="Age at which a session counts half, as a share of the time that the sessions span; 0: never.",

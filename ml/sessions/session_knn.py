@@ -9,7 +9,7 @@ recommendations", SIGIR 2019):
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -17,32 +17,45 @@ from pydantic import Field
 from ml.data.arrays import Floats, Indices, Ints, Ragged
 from ml.domains.domain import Frozen
 from ml.retrieval.contract import Ranking
+from ml.searched import Searched, SearchedAmong
 from ml.sessions import session_knn_kernels as kernels
 from ml.sessions.kernels import rank_in_threads, score_in_threads
-from ml.sessions.sessions import Queries, Sessions
+from ml.sessions.sessions import HalfLife, Queries, Sessions
 
 STEPS = 64  # length of the tables; what is further back weighs like the last entry
 Decay = Literal["none", "linear", "reciprocal", "exponential"]
+AnyDecay = Annotated[Decay, SearchedAmong(("none", "linear", "reciprocal", "exponential"))]
+Steps = Annotated[float, Searched(0.5, 20, log=True)]
 
 
 class SessionKnnParameters(Frozen):
     """Which sessions are neighbours, and what their items weigh."""
 
-    neighbours: int = Field(200, ge=1, description="Most similar sessions that are read.")
+    neighbours: Annotated[int, Searched(50, 1500, log=True)] = Field(
+        200, ge=1, description="Most similar sessions that are read."
+    )
     sample: int = Field(2000, ge=0, description="Latest sessions that share an item and are compared; 0: all of them.")
-    position_decay: Decay = Field("linear", description="How an item of the query loses weight with steps back.")
-    position_steps: float = Field(10.0, gt=0, description="Scale of that decay; linear: steps until nothing is left.")
-    match_decay: Decay = Field("linear", description="How a neighbour loses weight with the steps to its latest match.")
-    match_steps: float = Field(10.0, gt=0, description="Scale of that decay.")
-    distance_decay: Decay = Field("none", description="How an item loses weight with its distance from the match.")
-    distance_steps: float = Field(2.0, gt=0, description="Scale of that decay, clicks.")
-    behind: float = Field(1.0, ge=0, description="Weight of items that the neighbour took before the match.")
-    query_idf: float = Field(0.0, ge=0, description="Power of a shared item's inverse session frequency.")
-    item_idf: float = Field(1.0, ge=0, description="Power of a recommended item's inverse session frequency.")
-    length_norm: float = Field(
+    position_decay: AnyDecay = Field("linear", description="How an item of the query loses weight with steps back.")
+    position_steps: Steps = Field(10.0, gt=0, description="Scale of that decay; linear: steps until nothing is left.")
+    match_decay: AnyDecay = Field(
+        "linear", description="How a neighbour loses weight with the steps to its latest match."
+    )
+    match_steps: Steps = Field(10.0, gt=0, description="Scale of that decay.")
+    distance_decay: AnyDecay = Field("none", description="How an item loses weight with its distance from the match.")
+    distance_steps: Steps = Field(2.0, gt=0, description="Scale of that decay, clicks.")
+    behind: Annotated[float, Searched(0, 1)] = Field(
+        1.0, ge=0, description="Weight of items that the neighbour took before the match."
+    )
+    query_idf: Annotated[float, Searched(0, 2)] = Field(
+        0.0, ge=0, description="Power of a shared item's inverse session frequency."
+    )
+    item_idf: Annotated[float, Searched(0, 2)] = Field(
+        1.0, ge=0, description="Power of a recommended item's inverse session frequency."
+    )
+    length_norm: Annotated[float, Searched(0, 1)] = Field(
         0.0, ge=0, description="Power of a neighbour's length that its similarity is divided by."
     )
-    half_life: float = Field(
+    half_life: HalfLife = Field(
         0.0,
         ge=0,
         description="Age at which a neighbour counts half, as a share of the time that the sessions span; 0: never.",

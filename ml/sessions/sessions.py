@@ -5,12 +5,16 @@ Shapes: S sessions, N clicks of all sessions, C cases, I items of the catalogue.
 
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Annotated
 
 import numpy as np
 
 from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, take_ranges
+from ml.searched import Searched
 
 UNKNOWN = -1  # the number of a user or target that training never saw
+# See `Sessions.decay_rate`. At four times the span next to nothing decays: there 0, which means never, has its place.
+HalfLife = Annotated[float, Searched(0.02, 4, log=True, never=0)]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ _HOME = {
     "features_as_of": "training_features",
     "search": "searching",
     "search_all": "searching",
+    "search_sessions": "benchmark_searching",
+    "search_baskets": "benchmark_searching",
     "start_training": "training",
     "last_training": "training",
     "trained_retrievers": "training",

@@ -1,30 +1,26 @@
 """Searching a model's parameters on the validation window: the test window is never looked at."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ml.artifacts import code_digest, digest, manifest
-from ml.errors import BadInput
 from ml.evaluation.replay import rank_batches
-from ml.logs import get_logger
 from ml.ranking.lambdamart import LambdaMart, LambdaMartParameters
 from ml.retrieval import get_retriever
-from ml.search import Trial, run_study, searched_parameters
-from ml.search.study import best
+from ml.search import searched_parameters
 from ml.settings import settings
 from ml.steps.parameters import RANKER, kind_of, parse_parameters
 from ml.steps.ranker_rows import ranker_rows
 from ml.steps.record import recorded
+from ml.steps.studies import Objective, Search, as_dict, refuse_unsearchable, run_search
 from ml.steps.training import DEPTH, Training, describe_training, rankings_of
 from ml.steps.tuned import write_tuned
 from ml.steps.workbench import open_workbench, side_by_side
-from ml.tracking import runs
 
 # What a trial is judged by: a retriever must find, the ranker must order.
 OBJECTIVES = ("validation_all_recall@100", "validation_discoveries_recall@100", "validation_all_ndcg@10")
 RANKER_OBJECTIVE = "validation_ndcg@10"
-log = get_logger(__name__)
 
 
 @recorded("search")
@@ -49,20 +45,16 @@ def search(
     Raises:
         BadInput: The model has nothing to search, or the objective is none.
     """
-    _refuse_unsearchable(model, trials, objective)
+    refuse_unsearchable(model, kind_of(model), trials, objective, OBJECTIVES)
     training = describe_training(domain, parse_parameters(parameters or {}))
     measured = RANKER_OBJECTIVE if model == RANKER else objective
-    done = _run(training, model, trials, measured)
-    first, found = done[0], best(done)
-    log.info("%s: %s %.5f, by default %.5f", model, measured, found.value, first.value)
-    run = _open_run(training, model, measured)
-    runs.close_training(run)
+    found = run_search(_search(training, model, measured), trials, lambda: _objective(training, model, measured))
     result: dict[str, Any] = {
-        "domain": domain, "model": model, "objective": measured, "trials": len(done),
-        "default": _as_dict(first), "best": _as_dict(found), "run": run,
+        "domain": domain, "model": model, "objective": measured, "trials": len(found.trials),
+        "default": as_dict(found.trials[0]), "best": as_dict(found.best), "run": found.run,
     }  # fmt: skip
     if keep:
-        result["path"] = str(write_tuned(_source(training), model, found.parameters))
+        result["path"] = str(write_tuned(_source(training), model, found.best.parameters))
     return result
 
 
@@ -81,34 +73,11 @@ def search_all(domain: str, parameters: Mapping[str, Any] | None = None) -> dict
     return {name: search(domain, name, chosen.search_trials, parameters)["best"]["parameters"] for name in names}
 
 
-def _refuse_unsearchable(model: str, trials: int, objective: str) -> None:
-    if not searched_parameters(kind_of(model)):
-        raise BadInput(f"{model} has no parameter that says how far it is searched: choose another model")
-    if trials < 1:
-        raise BadInput(f"a search takes at least one trial; {trials} were asked for")
-    if objective not in OBJECTIVES:
-        raise BadInput(f"there is no objective {objective!r}; choose from {', '.join(OBJECTIVES)}")
-
-
-def _run(training: Training, model: str, trials: int, objective: str) -> list[Trial]:
-    parent = _open_run(training, model, objective)
-
-    def finished(trial: Trial) -> None:
-        name = f"{model} trial {trial.number}"
-        runs.log_model(parent, name, trial.parameters, {objective: trial.value}, tags={"slate.role": "trial"})
-
-    storage = settings().domain_path("studies", training["domain"]) / "studies.db"
-    return run_study(
-        storage, _study(training, model, objective), kind_of(model), _objective(training, model, objective),
-        trials=trials, seed=training["seed"], finished=finished,
-    )  # fmt: skip
-
-
-def _objective(training: Training, model: str, objective: str) -> Callable[[dict[str, Any]], float]:
+def _objective(training: Training, model: str, objective: str) -> Objective:
     return _ranker_objective(training) if model == RANKER else _retriever_objective(training, model, objective)
 
 
-def _retriever_objective(training: Training, name: str, objective: str) -> Callable[[dict[str, Any]], float]:
+def _retriever_objective(training: Training, name: str, objective: str) -> Objective:
     bench, kind = open_workbench(training["features"], training["seed"]), get_retriever(name)
     shared = _shared(training, name)
 
@@ -121,7 +90,7 @@ def _retriever_objective(training: Training, name: str, objective: str) -> Calla
     return value
 
 
-def _ranker_objective(training: Training) -> Callable[[dict[str, Any]], float]:
+def _ranker_objective(training: Training) -> Objective:
     bench = open_workbench(training["features"], training["seed"])
     rankings = {name: rankings_of(training, name) for name in training["models"]}
     rows = ranker_rows(bench, rankings, training["quotas"], training["maximum_candidates"])
@@ -146,8 +115,7 @@ def _shared(training: Training, model: str) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name not in searched}
 
 
-def _study(training: Training, model: str, objective: str) -> str:
-    """A study's name holds all that its values depend on: others' values must not be learned from."""
+def _search(training: Training, model: str, objective: str) -> Search:
     key = digest(
         {
             "features": manifest(Path(training["features"]))["key"], "seed": training["seed"],
@@ -158,18 +126,8 @@ def _study(training: Training, model: str, objective: str) -> str:
             ),
         }
     )  # fmt: skip
-    return f"{model} {objective} {key}"
-
-
-def _open_run(training: Training, model: str, objective: str) -> str:
-    name = _study(training, model, objective)
-    shown = {"mlflow.runName": f"search {model}", "slate.role": "search", "domain": training["domain"]}
-    return runs.open_training(training["domain"], name, {"objective": objective, "model": model}, shown)
+    return Search(training["domain"], model, kind_of(model), objective, key, training["seed"])
 
 
 def _source(training: Training) -> str:
     return str(manifest(Path(training["features"]))["source"]["name"])
-
-
-def _as_dict(trial: Trial) -> dict[str, Any]:
-    return {"value": trial.value, "parameters": trial.parameters}

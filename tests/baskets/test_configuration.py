@@ -4,6 +4,7 @@ import pytest
 
 from ml.baskets.configuration import MODELS, BasketsConfiguration
 from ml.errors import BadInput
+from ml.search.space import outside, searched_otherwise, searched_parameters
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "baskets"
 
@@ -13,6 +14,14 @@ def test_the_parameter_files_of_the_project_are_valid(name):
     configuration = BasketsConfiguration.load(name, FOLDER)
     assert configuration.recommender is not None
     assert {choice.model for choice in configuration.models.values()} == set(MODELS)
+
+
+@pytest.mark.parametrize("name", ["default", "tafeng"])
+def test_a_search_can_begin_with_every_model_of_the_projects_files(name):
+    for choice in BasketsConfiguration.load(name, FOLDER).models.values():
+        kind = searched_otherwise(choice.kinds[choice.model].Parameters, choice.ranges.get(choice.model, {}))
+        assert searched_parameters(kind)
+        assert outside(kind, choice.typed().model_dump()) is None
 
 
 def test_an_unknown_name_lists_the_known_ones():

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from ml.baskets.loading import load_baskets
+from ml.baskets.loading import load_baskets, load_history
 from ml.errors import BadInput
 
 HISTORY = pd.DataFrame({"user_id": [7, 7, 7, 5], "basket": [0, 0, 2, 0], "item_id": [30, 10, 10, 20]})
@@ -29,6 +29,13 @@ def test_customers_items_and_baskets_are_numbered(files):
     assert data.history.item.tolist() == [1, 0, 2, 0]
     assert data.users.tolist() == [0, 1]
     assert [row.tolist() for row in data.taken] == [[2], [0]]
+
+
+def test_a_history_alone_is_read_as_with_its_next_baskets(files):
+    paths = files(HISTORY, NEXT)
+    alone = load_history(paths[0])
+    assert alone.digest() == load_baskets(*paths).history.digest()
+    assert alone.digest() != alone.where(alone.item > 0).digest()
 
 
 def test_lines_that_are_there_twice_count_once(files):

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ml.domains.domain import Frozen
 from ml.search import Trial, run_study, searched_parameters
-from ml.search.space import distributions
+from ml.search.space import distributions, outside, searched_otherwise
 from ml.search.study import best
 from ml.searched import Searched, SearchedAmong
 
@@ -95,6 +95,58 @@ def test_an_objective_that_fails_ends_the_search_and_is_tried_again(tmp_path):
         run_study(tmp_path / "studies.db", "shape", Shape, failing, trials=3, seed=3)
     trials = run_study(tmp_path / "studies.db", "shape", Shape, height, trials=1, seed=3)
     assert trials[0].parameters == {"width": 1.0, "sides": 4, "colour": "red"}
+
+
+class Fading(Frozen):
+    half_life: Annotated[float, Searched(0.1, 4, log=True, never=0)] = 0.0
+    sides: Annotated[int, Searched(3, 9)] = 4
+    fixed: int = 3
+
+
+def test_a_first_trial_that_is_handed_in_takes_the_place_of_the_default(tmp_path):
+    first = {"width": 3.5, "sides": 5, "colour": "blue", "fixed": 8}
+    trials = run_study(tmp_path / "studies.db", "shape", Shape, height, trials=3, seed=3, first=first)
+    assert trials[0].parameters == {"width": 3.5, "sides": 5, "colour": "blue"}
+    assert trials[1].parameters != trials[0].parameters
+
+
+def test_never_stands_at_the_upper_end_and_is_given_back_as_itself(tmp_path):
+    asked = []
+
+    def counted(parameters):
+        asked.append(parameters["half_life"])
+        return 1.0 if parameters["half_life"] == 0 else -parameters["half_life"]
+
+    trials = run_study(tmp_path / "studies.db", "fading", Fading, counted, trials=8, seed=3)
+    assert asked == [trial.parameters["half_life"] for trial in trials]
+    assert asked[0] == 0
+    assert all(0.1 <= half_life <= 4 for half_life in asked[1:] if half_life)
+    assert best(trials).parameters["half_life"] == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "said"),
+    [
+        (Shape, {"width": 11.0}, "width: 11 is not searched, only 0.1 to 10"),
+        (Shape, {"colour": "green"}, "colour: green is not searched, only red, blue"),
+        (Fading, {"half_life": 0.05}, "half_life: 0.05 is not searched, only 0.1 to below 4, or 0"),
+        (Fading, {"half_life": 4.0}, "half_life: 4 is not searched, only 0.1 to below 4, or 0"),
+        (Fading, {"half_life": 0.0, "fixed": 99}, None),
+        (Shape, {}, None),
+    ],
+)
+def test_a_value_outside_of_what_is_searched_is_named(kind, changed, said):
+    assert outside(kind, kind().model_dump() | changed) == said
+
+
+def test_other_ranges_leave_the_rest_as_it_is():
+    other = searched_otherwise(Shape, {"fixed": Searched(1, 5), "width": Searched(0.5, 2)})
+    assert searched_parameters(other) == (*searched_parameters(Shape)[:3], "fixed")
+    found = distributions(other)
+    assert (found["width"].low, found["width"].high, found["width"].log) == (0.5, 2, False)
+    assert (found["fixed"].low, found["sides"].low) == (1, 3)
+    assert other().model_dump() == Shape().model_dump()
+    assert searched_otherwise(Shape, {}) is Shape
 
 
 def test_equals_keep_the_earlier():

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from ml.errors import BadInput
+from ml.search.space import outside, searched_otherwise, searched_parameters
 from ml.sessions.configuration import SessionsConfiguration
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "sessions"
@@ -12,6 +13,14 @@ FOLDER = Path(__file__).resolve().parents[2] / "configs" / "sessions"
 def test_the_parameter_files_of_the_project_are_valid(name):
     configuration = SessionsConfiguration.load(name, FOLDER)
     assert all(choice.typed() for choice in configuration.models.values())
+
+
+@pytest.mark.parametrize("name", ["default", "diginetica", "rsc15"])
+def test_a_search_can_begin_with_every_model_of_the_projects_files(name):
+    for choice in SessionsConfiguration.load(name, FOLDER).models.values():
+        kind = searched_otherwise(choice.kinds[choice.model].Parameters, choice.ranges.get(choice.model, {}))
+        assert searched_parameters(kind)
+        assert outside(kind, choice.typed().model_dump()) is None
 
 
 def test_an_unknown_name_lists_the_known_ones():
