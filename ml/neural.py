@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -17,9 +17,11 @@ def reproducible(threads: int, seed: int) -> Iterator[None]:
     """Torch with fixed threads, fixed seed and deterministic kernels; as it was before, afterwards."""
     import torch
 
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    kernels: Any = torch.utils.deterministic  # whose attribute is one of its class, which typing does not see
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), kernels.fill_uninitialized_memory
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+    kernels.fill_uninitialized_memory = False  # nothing here reads what it has not written; filling takes a tenth
     try:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
@@ -27,6 +29,7 @@ def reproducible(threads: int, seed: int) -> Iterator[None]:
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
+        kernels.fill_uninitialized_memory = before[2]
 
 
 def device_of(wanted: str) -> "torch.device":

@@ -161,7 +161,7 @@ class _Training:
         target = targets(items, only_last=self.parameters.training == "prefixes")  # (B, T)
         row, place = np.nonzero(target)
         at = torch.from_numpy(row).to(self.device), torch.from_numpy(place).to(self.device)
-        wanted = self.network.read(states)[at]  # (P, D)
+        wanted = self.network.read(states[:, :-1])[at]  # (P, D); nothing follows a last click
         after = at[0] * items.shape[1] + at[1] + 1  # a target is the click that follows
         following = torch.from_numpy(target[row, place]).long().to(self.device)
         loss = self.objective(self.network, batch, wanted, following, after)
