@@ -7,29 +7,26 @@ import typer
 
 from ml import __version__
 from ml.cli import output
+from ml.cli.bench import bench
+from ml.cli.options import (
+    AsOfOption,
+    BasketsConfigOption,
+    DomainOption,
+    JsonOption,
+    KeepOption,
+    KOption,
+    RowArgument,
+    SeedOption,
+    SessionsConfigOption,
+    TrialsOption,
+)
 
 app = typer.Typer(
     name="slate", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False,
     help="From raw customer interactions to personalised recommendation slates.",
 )  # fmt: skip
 
-bench = typer.Typer(no_args_is_help=True, help="Measure it on this machine.")
 app.add_typer(bench, name="bench")
-
-DomainOption = Annotated[str, typer.Option("--domain", help="The declared domain to work on.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
-AsOfOption = Annotated[
-    str | None, typer.Option("--as-of", help="Only what was known before this date; default: the end of the data.")
-]
-SeedOption = Annotated[int, typer.Option(help="Seed of everything drawn at random.")]
-SessionsConfigOption = Annotated[str, typer.Option(help="A parameter file of `configs/sessions/`, by name or by path.")]
-BasketsConfigOption = Annotated[str, typer.Option(help="A parameter file of `configs/baskets/`, by name or by path.")]
-RowArgument = Annotated[str, typer.Argument(help="Name of a model's row in the parameter file, such as `v_sknn`.")]
-TrialsOption = Annotated[int, typer.Option(help="Finished trials wanted in all, that of the file among them.")]
-KeepOption = Annotated[
-    bool, typer.Option("--keep", help="Write what was found into the parameter file, where it is better.")
-]
-KOption = Annotated[int, typer.Option("-k", min=1, max=100, help="How many items.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -291,129 +288,3 @@ def ui(domain: DomainOption = "retail") -> None:
     from ml.wheel.ui import serve_ui
 
     serve_ui(domain, console)
-
-
-@bench.command("demo", epilog="Examples: `slate bench demo --json` · `slate bench demo --write docs/benchmark.md`")
-def bench_demo(
-    write: Annotated[Path | None, typer.Option(help="Also write this Markdown page.")] = None,
-    json: JsonOption = False,
-) -> None:
-    """Time and memory of each stage of the demo's turns."""
-    from ml.wheel.benchmark_page import write_benchmark
-    from ml.wheel.measure import measured_turns
-    from ml.wheel.summary import stages
-
-    turns = measured_turns()
-    if write:
-        write_benchmark(turns, write)
-    output.emit(turns, json, stages)
-
-
-@bench.command("position-bias", epilog="Example: `slate bench position-bias --json`")
-def bench_position_bias(
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the requests, the clicks and the rankers.")] = 7,
-    json: JsonOption = False,
-) -> None:
-    """Whether corrections of position bias work, on clicks whose examination curve is known."""
-    from ml.evaluation.position_bias import check
-
-    output.emit(check(seed), json, output.position_bias)
-
-
-@bench.command("index", epilog="Example: `slate bench index --json`")
-def bench_index(domain: DomainOption = "retail", json: JsonOption = False) -> None:
-    """Recall and speed of each nearest-neighbour index on the champion's own vectors."""
-    from ml import steps
-
-    output.emit(steps.compare_indexes(domain), json, output.records("Indexes"))
-
-
-@bench.command(
-    "sessions",
-    epilog="Example: `slate bench sessions --train train.parquet --test test.parquet --config diginetica --json`",
-)
-def bench_sessions(
-    train: Annotated[Path, typer.Option(help="Parquet file of past sessions.")],
-    test: Annotated[Path, typer.Option(help="Parquet file of later sessions, or of cases with their prefix.")],
-    config: SessionsConfigOption = "default",
-    seed: SeedOption = 7,
-    json: JsonOption = False,
-) -> None:
-    """Accuracy, speed and memory of every session model on two files of sessions."""
-    from ml import steps
-
-    output.emit(steps.bench_sessions(train, test, config, seed=seed), json, output.session_models)
-
-
-@bench.command("hrnn", epilog="Example: `slate bench hrnn --train train.parquet --config diginetica --json`")
-def bench_hrnn(
-    train: Annotated[Path, typer.Option(help="Parquet file of past sessions.")],
-    config: SessionsConfigOption = "default",
-    seed: SeedOption = 7,
-    json: JsonOption = False,
-) -> None:
-    """Training events a second of the recurrent model beside a plain PyTorch loop, and latency of one answer."""
-    from ml import steps
-
-    output.emit(steps.bench_hrnn(train, config, seed=seed), json, output.training_loops)
-
-
-@bench.command(
-    "warm-start", epilog="Example: `slate bench warm-start --train train.parquet --config diginetica --json`"
-)
-def bench_warm_start(
-    train: Annotated[Path, typer.Option(help="Parquet file of past sessions.")],
-    config: SessionsConfigOption = "default",
-    seed: SeedOption = 7,
-    json: JsonOption = False,
-) -> None:
-    """New days learned from the champion's weights, beside a training from nothing, on the file's latest sessions."""
-    from ml import steps
-
-    output.emit(steps.bench_warm_start(train, config, seed=seed), json, output.warm_starts)
-
-
-@bench.command("users", epilog="Example: `slate bench users --json`")
-def bench_users(domain: DomainOption = "retail", seed: SeedOption = 7, json: JsonOption = False) -> None:
-    """What a user's earlier sessions add to the recurrent retriever, on the shop's validation window."""
-    from ml import steps
-
-    output.emit(steps.bench_users(domain, seed=seed), json, output.users)
-
-
-@bench.command("ablation", epilog="Example: `slate bench ablation --json`")
-def bench_ablation(domain: DomainOption = "retail", seed: SeedOption = 7, json: JsonOption = False) -> None:
-    """What each retriever and the ranker add to the recommender, on the shop's test window."""
-    from ml import steps
-
-    output.emit(steps.bench_ablation(domain, seed=seed), json, output.ablation)
-
-
-@bench.command("two-tower", epilog="Examples: `slate bench two-tower --json` · `slate bench two-tower --epochs 1`")
-def bench_two_tower(
-    domain: DomainOption = "retail",
-    seed: SeedOption = 7,
-    epochs: Annotated[int | None, typer.Option(help="Most passes over the data; default: the usual number.")] = None,
-    json: JsonOption = False,
-) -> None:
-    """What each part of the two-tower does, on the shop's validation window."""
-    from ml import steps
-
-    output.emit(steps.bench_two_tower(domain, seed=seed, epochs=epochs), json, output.two_tower)
-
-
-@bench.command(
-    "baskets",
-    epilog="Example: `slate bench baskets --history history.parquet --next next.parquet --config tafeng --json`",
-)
-def bench_baskets(
-    history: Annotated[Path, typer.Option(help="Parquet file of past baskets.")],
-    following: Annotated[Path, typer.Option("--next", help="Parquet file of each customer's next basket.")],
-    config: BasketsConfigOption = "default",
-    seed: SeedOption = 7,
-    json: JsonOption = False,
-) -> None:
-    """Accuracy, speed and memory of every next-basket model on two files of baskets."""
-    from ml import steps
-
-    output.emit(steps.bench_baskets(history, following, config, seed=seed), json, output.basket_models)

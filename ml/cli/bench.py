@@ -1,0 +1,137 @@
+"""`slate bench …`: measurements that anyone can repeat on a machine of their own."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ml.cli import output
+from ml.cli.options import BasketsConfigOption, DomainOption, JsonOption, SeedOption, SessionsConfigOption
+
+bench = typer.Typer(no_args_is_help=True, help="Measure it on this machine.")
+
+
+@bench.command("demo", epilog="Examples: `slate bench demo --json` · `slate bench demo --write docs/benchmark.md`")
+def bench_demo(
+    write: Annotated[Path | None, typer.Option(help="Also write this Markdown page.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Time and memory of each stage of the demo's turns."""
+    from ml.wheel.benchmark_page import write_benchmark
+    from ml.wheel.measure import measured_turns
+    from ml.wheel.summary import stages
+
+    turns = measured_turns()
+    if write:
+        write_benchmark(turns, write)
+    output.emit(turns, json, stages)
+
+
+@bench.command("position-bias", epilog="Example: `slate bench position-bias --json`")
+def bench_position_bias(
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the requests, the clicks and the rankers.")] = 7,
+    json: JsonOption = False,
+) -> None:
+    """Whether corrections of position bias work, on clicks whose examination curve is known."""
+    from ml.evaluation.position_bias import check
+
+    output.emit(check(seed), json, output.position_bias)
+
+
+@bench.command("index", epilog="Example: `slate bench index --json`")
+def bench_index(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+    """Recall and speed of each nearest-neighbour index on the champion's own vectors."""
+    from ml import steps
+
+    output.emit(steps.compare_indexes(domain), json, output.records("Indexes"))
+
+
+@bench.command(
+    "sessions",
+    epilog="Example: `slate bench sessions --train train.parquet --test test.parquet --config diginetica --json`",
+)
+def bench_sessions(
+    train: Annotated[Path, typer.Option(help="Parquet file of past sessions.")],
+    test: Annotated[Path, typer.Option(help="Parquet file of later sessions, or of cases with their prefix.")],
+    config: SessionsConfigOption = "default",
+    seed: SeedOption = 7,
+    json: JsonOption = False,
+) -> None:
+    """Accuracy, speed and memory of every session model on two files of sessions."""
+    from ml import steps
+
+    output.emit(steps.bench_sessions(train, test, config, seed=seed), json, output.session_models)
+
+
+@bench.command("hrnn", epilog="Example: `slate bench hrnn --train train.parquet --config diginetica --json`")
+def bench_hrnn(
+    train: Annotated[Path, typer.Option(help="Parquet file of past sessions.")],
+    config: SessionsConfigOption = "default",
+    seed: SeedOption = 7,
+    json: JsonOption = False,
+) -> None:
+    """Training events a second of the recurrent model beside a plain PyTorch loop, and latency of one answer."""
+    from ml import steps
+
+    output.emit(steps.bench_hrnn(train, config, seed=seed), json, output.training_loops)
+
+
+@bench.command(
+    "warm-start", epilog="Example: `slate bench warm-start --train train.parquet --config diginetica --json`"
+)
+def bench_warm_start(
+    train: Annotated[Path, typer.Option(help="Parquet file of past sessions.")],
+    config: SessionsConfigOption = "default",
+    seed: SeedOption = 7,
+    json: JsonOption = False,
+) -> None:
+    """New days learned from the champion's weights, beside a training from nothing, on the file's latest sessions."""
+    from ml import steps
+
+    output.emit(steps.bench_warm_start(train, config, seed=seed), json, output.warm_starts)
+
+
+@bench.command("users", epilog="Example: `slate bench users --json`")
+def bench_users(domain: DomainOption = "retail", seed: SeedOption = 7, json: JsonOption = False) -> None:
+    """What a user's earlier sessions add to the recurrent retriever, on the shop's validation window."""
+    from ml import steps
+
+    output.emit(steps.bench_users(domain, seed=seed), json, output.users)
+
+
+@bench.command("ablation", epilog="Example: `slate bench ablation --json`")
+def bench_ablation(domain: DomainOption = "retail", seed: SeedOption = 7, json: JsonOption = False) -> None:
+    """What each retriever and the ranker add to the recommender, on the shop's test window."""
+    from ml import steps
+
+    output.emit(steps.bench_ablation(domain, seed=seed), json, output.ablation)
+
+
+@bench.command("two-tower", epilog="Examples: `slate bench two-tower --json` · `slate bench two-tower --epochs 1`")
+def bench_two_tower(
+    domain: DomainOption = "retail",
+    seed: SeedOption = 7,
+    epochs: Annotated[int | None, typer.Option(help="Most passes over the data; default: the usual number.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """What each part of the two-tower does, on the shop's validation window."""
+    from ml import steps
+
+    output.emit(steps.bench_two_tower(domain, seed=seed, epochs=epochs), json, output.two_tower)
+
+
+@bench.command(
+    "baskets",
+    epilog="Example: `slate bench baskets --history history.parquet --next next.parquet --config tafeng --json`",
+)
+def bench_baskets(
+    history: Annotated[Path, typer.Option(help="Parquet file of past baskets.")],
+    following: Annotated[Path, typer.Option("--next", help="Parquet file of each customer's next basket.")],
+    config: BasketsConfigOption = "default",
+    seed: SeedOption = 7,
+    json: JsonOption = False,
+) -> None:
+    """Accuracy, speed and memory of every next-basket model on two files of baskets."""
+    from ml import steps
+
+    output.emit(steps.bench_baskets(history, following, config, seed=seed), json, output.basket_models)
