@@ -20,8 +20,8 @@ from ml.steps.cost import Cost, measured
 
 NEW = 0.1  # share of the sessions, the latest, that the champion has not seen
 REPLAYED = 0.2  # share of the sessions, those before them, that are learned again so that none is forgotten
-EPOCHS = 1  # passes of the warm start
-RATE = 0.5  # its learning rate, of the full training's
+PASSES = 0.5  # passes of the warm start, of the full training's
+RATE = 0.3  # its learning rate, of the full training's
 CASES = 20_000  # at most, drawn at random
 REPORTED = ("p@20", "mrr@20")
 CHAMPION, WARM, FULL = "champion", "warm start", "from nothing"
@@ -75,7 +75,8 @@ def _fit(sessions: Sessions, parameters: HrnnParameters, seed: int, start: Hrnn 
 
 def _gentler(parameters: HrnnParameters) -> HrnnParameters:
     """A short training that starts near to where it ends."""
-    changed = {"epochs": EPOCHS, "least_steps": 0, "learning_rate": parameters.learning_rate * RATE}
+    epochs = max(round(parameters.epochs * PASSES), 1)
+    changed = {"epochs": epochs, "least_steps": 0, "learning_rate": parameters.learning_rate * RATE}
     return parameters.model_copy(update=changed)
 
 
