@@ -20,8 +20,7 @@ from ml.steps.cost import Cost, measured
 
 NEW = 0.1  # share of the sessions, the latest, that the champion has not seen
 REPLAYED = 0.2  # share of the sessions, those before them, that are learned again so that none is forgotten
-PASSES = 0.5  # passes of the warm start, of the full training's
-RATE = 0.3  # its learning rate, of the full training's
+RATE = 0.3  # learning rate of the warm start, of the full training's
 CASES = 20_000  # at most, drawn at random
 REPORTED = ("p@20", "mrr@20")
 CHAMPION, WARM, FULL = "champion", "warm start", "from nothing"
@@ -74,10 +73,8 @@ def _fit(sessions: Sessions, parameters: HrnnParameters, seed: int, start: Hrnn 
 
 
 def _gentler(parameters: HrnnParameters) -> HrnnParameters:
-    """A short training that starts near to where it ends."""
-    epochs = max(round(parameters.epochs * PASSES), 1)
-    changed = {"epochs": epochs, "least_steps": 0, "learning_rate": parameters.learning_rate * RATE}
-    return parameters.model_copy(update=changed)
+    """A training that starts near to where it ends."""
+    return parameters.model_copy(update={"least_steps": 0, "learning_rate": parameters.learning_rate * RATE})
 
 
 def _numbered(sessions: Sessions) -> tuple[Ints, Sessions]:
