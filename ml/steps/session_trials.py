@@ -33,7 +33,7 @@ def session_objective(
     Raises:
         BadInput: where the latest sessions have no next click.
     """
-    head, cases = validation_cases(past, split, longest=longest, seed=seed)
+    head, cases = validation_cases(past, split, longest=longest, seed=seed, most=CASES)
     popular = Popularity.fit(head, PopularityParameters(), seed=seed, threads=1)
     column = NAMES.index(objective)
 
@@ -47,11 +47,11 @@ def session_objective(
 
 
 def validation_cases(
-    past: Sessions, split: RecommenderParameters, *, longest: int, seed: int
+    past: Sessions, split: RecommenderParameters, *, longest: int, seed: int, most: int
 ) -> tuple[Sessions, Cases]:
-    """The sessions that models learn from, and at most `CASES` next clicks of the later ones, drawn at random."""
+    """The sessions that models learn from, and at most so many next clicks of the later ones, drawn at random."""
     if len(past) < 2:
-        raise BadInput("a search needs two sessions, one to learn from and a later one to ask for: hand in more")
+        raise BadInput("there must be two sessions, one to learn from and a later one to ask for: hand in more")
     head, tail = split.split(past)
     cases = next_click_cases(tail, longest)
     if not len(cases):
@@ -59,5 +59,5 @@ def validation_cases(
             f"the latest {len(tail)} sessions have one click each, so there is no next click to ask for: "
             "hand in more sessions, or set a larger recommender.tail"
         )
-    drawn = np.random.default_rng(seed).choice(len(cases), min(len(cases), CASES), replace=False)
+    drawn = np.random.default_rng(seed).choice(len(cases), min(len(cases), most), replace=False)
     return head, cases.take(np.sort(drawn))

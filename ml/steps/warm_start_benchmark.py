@@ -14,9 +14,10 @@ from ml.sessions.configuration import SessionsConfiguration
 from ml.sessions.hrnn import Hrnn, HrnnParameters
 from ml.sessions.loading import load_past
 from ml.sessions.recommender import RecommenderParameters
-from ml.sessions.sessions import UNKNOWN, Cases, Sessions, next_click_cases
+from ml.sessions.sessions import UNKNOWN, Cases, Sessions
 from ml.settings import settings
 from ml.steps.cost import Cost, measured
+from ml.steps.session_trials import validation_cases
 
 NEW = 0.1  # share of the sessions, the latest, that the champion has not seen
 REPLAYED = 0.2  # share of the sessions, those before them, that are learned again so that none is forgotten
@@ -48,12 +49,10 @@ def bench_warm_start(train: Path, config: str = "default", *, seed: int = 7) -> 
     """
     configuration = SessionsConfiguration.load(config, settings().project / "configs" / "sessions")
     parameters = configuration.recurrent(config)
-    past, tail = (configuration.recommender or RecommenderParameters()).split(
-        load_past(train, longest=configuration.longest)
-    )
+    split, longest = configuration.recommender or RecommenderParameters(), configuration.longest
+    past, cases = validation_cases(load_past(train, longest=longest), split, longest=longest, seed=seed, most=CASES)
     before, _ = past.split(NEW)
     number, kept = _numbered(before)
-    cases = _drawn(next_click_cases(tail, configuration.longest), seed)
     with measured() as champion_cost:
         champion = _fit(kept, parameters, seed)
     grown = champion.over(number, seed=seed)
@@ -84,11 +83,6 @@ def _numbered(sessions: Sessions) -> tuple[Ints, Sessions]:
     number[seen] = np.arange(len(seen))
     clicks = Ragged(sessions.clicks.offsets, number[sessions.clicks.values].astype(np.int32))
     return number, replace(sessions, clicks=clicks, items=len(seen))
-
-
-def _drawn(cases: Cases, seed: int) -> Cases:
-    rows = np.random.default_rng(seed).choice(len(cases), min(CASES, len(cases)), replace=False)
-    return cases.take(np.sort(rows))
 
 
 def _rows(models: dict[str, tuple[Hrnn, Cost]], cases: Cases, new: Bools, seed: int) -> list[dict[str, Any]]:

@@ -113,14 +113,13 @@ def test_a_search_that_was_killed_ends_as_one_that_nobody_killed(folder, monkeyp
     assert len(asked) == 2 + 4
 
 
-def test_cases_are_of_the_tail_that_the_second_stage_cuts_and_no_more_than_wanted(folder, monkeypatch):
+def test_cases_are_of_the_tail_that_the_second_stage_cuts_and_no_more_than_wanted(folder):
     past, split = load_past(folder / "train.parquet"), RecommenderParameters()
-    head, cases = session_trials.validation_cases(past, split, longest=50, seed=7)
+    head, cases = session_trials.validation_cases(past, split, longest=50, seed=7, most=session_trials.CASES)
     older, tail = split.split(past)
     assert head.digest() == older.digest()
     assert len(cases) == 2 * len(tail)
-    monkeypatch.setattr(session_trials, "CASES", 5)
-    drawn = [session_trials.validation_cases(past, split, longest=50, seed=seed)[1] for seed in (7, 7, 8)]
+    drawn = [session_trials.validation_cases(past, split, longest=50, seed=seed, most=5)[1] for seed in (7, 7, 8)]
     assert [len(each) for each in drawn] == [5, 5, 5]
     assert drawn[0].session.tolist() == drawn[1].session.tolist() != drawn[2].session.tolist()
 
