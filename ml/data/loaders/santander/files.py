@@ -2,6 +2,7 @@
 
 import codecs
 import gzip
+import zlib
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -78,7 +79,7 @@ def _is_utf_8(path: Path) -> bool:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise BadInput(f"{path}: cannot be read: {error}. Download it again from {WHERE_FROM}") from None
     return True
 

@@ -20,7 +20,6 @@ from ml.data.loaders.santander.columns import (
 )
 from ml.data.sql import literal
 
-MISDECODED = "Ã"  # what the first byte of an accented letter in UTF-8 looks like when it is taken for Latin-1
 REQUIRED = (SNAPSHOT, CUSTOMER)
 FRACTION = ".0"
 
@@ -78,7 +77,7 @@ def _flag(column: str, present: str, typed: str, repairs: dict[str, str]) -> Rea
 
 def _province(raw: str, typed: str, latin: bool, provinces: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     arms = " ".join(f"WHEN {literal(wrong)} THEN {literal(right)}" for wrong, right in provinces.items())
-    mended = {"decoded wrongly at the source": f"contains({raw}, {literal(MISDECODED)})"}
+    mended = {"decoded wrongly at the source": misdecoded(raw)}
     if latin:
         mended["in Latin-1"] = f"strlen({raw}) <> length({raw})"  # bytes in UTF-8 against letters
     return f"CASE {typed} {arms} ELSE {typed} END" if arms else typed, mended
@@ -100,6 +99,11 @@ def _typed(present: str, kind: Kind) -> str:
         Kind.FLAG: f"(CASE {code} WHEN '1' THEN true WHEN '0' THEN false END)",
         Kind.DATE: f"(CASE WHEN {present}[5] = '-' AND length({present}) = 10 THEN TRY_CAST({present} AS DATE) END)",
     }[kind]
+
+
+def misdecoded(raw: str) -> str:
+    """True where a text was UTF-8 and taken for Latin-1: its accented letters are two then, the second no ASCII."""
+    return f"regexp_matches({raw}, 'Ã[^ -~]')"
 
 
 def mended_text(wrong: str) -> str | None:

@@ -134,9 +134,9 @@ def _interactions(month: Month, now: str, then: str) -> str:
             CASE WHEN is_new THEN 'hold' WHEN (owned >> bit) & 1 = 1 THEN 'add' ELSE 'drop' END AS event_type,
             TIMESTAMP {literal(month.day)} AS occurred_at
         FROM (
-            SELECT customer::VARCHAR AS user_id, customer || {literal(f"-{month.name}")} AS session_id, now.owned,
-                before.owned IS NULL AS is_new, xor(now.owned, coalesce(before.owned, 0)) AS changed
-            FROM ({now}) AS now LEFT JOIN ({then}) AS before USING (customer)
+            SELECT customer::VARCHAR AS user_id, customer || {literal(f"-{month.name}")} AS session_id, snapshot.owned,
+                earlier.owned IS NULL AS is_new, xor(snapshot.owned, coalesce(earlier.owned, 0)) AS changed
+            FROM ({now}) AS snapshot LEFT JOIN ({then}) AS earlier USING (customer)
         )
         CROSS JOIN (VALUES {bits}) AS products (item_id, bit)
         WHERE changed <> 0 AND (changed >> bit) & 1 = 1
@@ -145,20 +145,20 @@ def _interactions(month: Month, now: str, then: str) -> str:
 
 def _states(month: Month, now: str, then: str) -> str:
     """The facts of whoever is new or no longer as in the month before, and that somebody is gone."""
-    pairs = ", ".join(f"{literal(fact.name)}, now.{identifier(fact.name)}" for fact in FACTS.values())
+    pairs = ", ".join(f"{literal(fact.name)}, snapshot.{identifier(fact.name)}" for fact in FACTS.values())
     unlike = " OR ".join(
-        f"now.{identifier(fact.name)} IS DISTINCT FROM before.{identifier(fact.name)}" for fact in FACTS.values()
+        f"snapshot.{identifier(fact.name)} IS DISTINCT FROM earlier.{identifier(fact.name)}" for fact in FACTS.values()
     )
     moment = f"TIMESTAMP {literal(month.day)}"
     return f"""
         SELECT customer::VARCHAR AS user_id, {moment} AS valid_from,
             -- Merging a patch drops its nulls: a fact that is not known stays absent.
             CAST(json_merge_patch('{{}}', json_object({pairs})) AS VARCHAR) AS attributes
-        FROM ({now}) AS now LEFT JOIN ({then}) AS before USING (customer)
-        WHERE before.customer IS NULL OR {unlike}
+        FROM ({now}) AS snapshot LEFT JOIN ({then}) AS earlier USING (customer)
+        WHERE earlier.customer IS NULL OR {unlike}
         UNION ALL
         SELECT customer::VARCHAR, {moment}, NULL
-        FROM ({then}) AS before ANTI JOIN ({now}) AS now USING (customer)
+        FROM ({then}) AS earlier ANTI JOIN ({now}) AS snapshot USING (customer)
     """
 
 

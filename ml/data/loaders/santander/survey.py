@@ -10,7 +10,7 @@ import duckdb
 from ml.data.loaders.files import column_expression, first_line, named_rows
 from ml.data.loaders.santander.columns import CUSTOMER, KINDS, MISSING_TOGETHER, PROVINCE, SNAPSHOT
 from ml.data.loaders.santander.files import SnapshotFile
-from ml.data.loaders.santander.reading import MISDECODED, Reading, mended_text, reading
+from ml.data.loaders.santander.reading import Reading, mended_text, misdecoded, reading
 from ml.data.loaders.santander.repairs import NO_FACTS, Repair, Repairs
 from ml.data.sql import literal
 from ml.errors import BadInput
@@ -50,20 +50,20 @@ def survey(connection: duckdb.DuckDBPyConnection, file: SnapshotFile) -> list[Mo
     province = column_expression(PROVINCE)
     query = f"""
         SELECT {snapshot} AS day, count(*), bit_xor(hash({raw}))::VARCHAR,
-            coalesce(list(DISTINCT trim({province})) FILTER (contains({province}, {literal(MISDECODED)})), []),
+            coalesce(list(DISTINCT trim({province})) FILTER ({misdecoded(province)}), []::VARCHAR[]),
             [{", ".join(f"count_if({each.unreadable})" for each in readings)}],
             [{", ".join(f"count_if({condition})" for condition in repairs.values())}]
         FROM {file.raw.scan} AS raw GROUP BY day ORDER BY day
     """
     try:
         rows = connection.execute(query).fetchall()
-        _refuse_unreadable(connection, file, readings, [row[4] for row in rows])
     except duckdb.Error as error:
         raise BadInput(
             f"{file.raw.path}: cannot be read: {first_line(error)} Download it again, or mend the row"
         ) from None
     if not rows:
         raise BadInput(f"{file.raw.path}: has no rows below its column names; download it again")
+    _refuse_unreadable(connection, file, readings, [row[4] for row in rows])
     return [
         Month(file, day, Repairs(count, _needed(repairs, repaired)), content, _mended(provinces))
         for day, count, content, provinces, _, repaired in rows
