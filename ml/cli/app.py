@@ -39,14 +39,16 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 @app.command(epilog="Example: `slate land --mapping docs/examples/rsc15.yaml --data-folder ~/rsc15`")
 def land(
     domain: DomainOption = "retail",
+    source: Annotated[str | None, typer.Option(help="A source that Slate knows, such as `santander`.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="Mapping file of your own shop's data.")] = None,
-    data_folder: Annotated[Path | None, typer.Option(help="Where the files that the mapping names lie.")] = None,
+    data_folder: Annotated[Path | None, typer.Option(help="Where the files of the source or mapping lie.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Land raw data as typed, append-only partitions."""
     from ml import steps
 
-    output.emit(steps.land(domain, mapping=mapping, data_folder=data_folder), json, output.fields("Landed"))
+    landed = steps.land(domain, source=source, mapping=mapping, data_folder=data_folder)
+    output.emit(landed, json, output.fields("Landed"))
 
 
 @app.command(epilog="Examples: `slate features` · `slate features --as-of 2017-12-04 --keep-current`")

@@ -1,7 +1,7 @@
 """The landing zone as its readers see it: immutable typed partitions, and a word about their source.
 
     SLATE_HOME/landing/<domain>/source.json
-    SLATE_HOME/landing/<domain>/<table>/<hash>/{data.parquet,manifest.json}
+    SLATE_HOME/landing/<domain>/<table>/<hash>/{data.parquet,manifest.json}   and notes.json, where a loader has any
     SLATE_HOME/landing/<domain>/superseded/<table>/<hash>/…
 
 A partition holds one slice of a table (a month, a file). It is written once, appears by one rename and never
@@ -24,6 +24,7 @@ from ml.errors import RunFailed
 from ml.settings import settings
 
 DATA = "data.parquet"
+NOTES = "notes.json"
 SUPERSEDED = "superseded"
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 
 from ml.artifacts import MANIFEST, digest, write_json
-from ml.data.landing import DATA, Partition, landing_folder, partitions, supersede
+from ml.data.landing import DATA, NOTES, Partition, landing_folder, partitions, supersede
 from ml.data.schema import INTERACTIONS, TABLES
 from ml.data.sql import identifier, literal
 from ml.domains import Source
@@ -91,13 +91,22 @@ class LandingWriter:
     def _name(self, part: Part) -> str:
         return _version_hash(part, self._versions(part)) if TABLES[part.table].versioned else part.hash
 
-    def stage(self, part: Part, query: str) -> None:
+    @property
+    def scratch(self) -> Path:
+        """A folder for what a loader needs meanwhile; it goes with the landing."""
+        path = self._staging / "scratch"
+        path.mkdir(exist_ok=True)
+        return path
+
+    def stage(self, part: Part, query: str, notes: Mapping[str, object] | None = None) -> None:
         """Write the result of a query as a partition, unless its content has landed already.
 
         The query streams through DuckDB, which spills to the staging folder beyond its memory limit.
 
         Args:
             query: Yields any of the table's columns, by name; the others land as typed nulls.
+            notes: What else is to be known about the partition, such as what was repaired; kept beside its
+                manifest as `notes.json`.
         """
         if self.holds(part):
             return
@@ -107,6 +116,8 @@ class LandingWriter:
         self.connection.execute(
             f"COPY ({self._typed(part.table, query)}) TO {literal(folder / DATA)} (FORMAT parquet, COMPRESSION zstd)"
         )
+        if notes is not None:
+            write_json(folder / NOTES, dict(notes))
         self._staged[name] = self._describe(part, folder)
         log.info("%s %s: %s rows", part.table, part.slice, f"{self._staged[name].rows:,}")
 

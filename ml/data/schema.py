@@ -100,8 +100,20 @@ PLACEMENTS = LandingTable(
     order=("valid_from", "place_id", "item_id"),
 )
 
+USER_STATES = LandingTable(
+    "user_states",
+    MappingProxyType(
+        {
+            "user_id": VARCHAR,
+            "valid_from": TIMESTAMP,  # until the user's next row
+            "attributes": VARCHAR,  # as in users, all that hold from then on; null: no longer among the users
+        }
+    ),
+    order=("valid_from", "user_id"),
+)
+
 TABLES: Mapping[str, LandingTable] = MappingProxyType(
-    {table.name: table for table in (INTERACTIONS, ITEMS, USERS, PLACEMENTS)}
+    {table.name: table for table in (INTERACTIONS, ITEMS, USERS, PLACEMENTS, USER_STATES)}
 )
 
 

@@ -1,6 +1,5 @@
 """The first step: raw files into the landing zone."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,8 +7,8 @@ from typing import Any
 
 from ml.artifacts import read_json, write_json
 from ml.data.landing import data_end, landing_folder, partitions
-from ml.data.landing_writer import Landed, LandingWriter, open_landing
-from ml.data.loaders import get_loader, mapped
+from ml.data.landing_writer import Landed, open_landing
+from ml.data.loaders import Stage, get_loader, mapped
 from ml.data.loaders.mapping import read_mapping
 from ml.data.schema import TABLES
 from ml.domains import Domain, Source, get_domain
@@ -19,7 +18,7 @@ from ml.steps.record import recorded
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a landing takes its data from: a loader, or a mapping file with the folder of its files."""
+    """Where a landing takes its data from: a loader or a mapping file, and the folder of its files."""
 
     source: str | None = None
     mapping: str | None = None
@@ -41,7 +40,7 @@ def land(
         source: Name of a loader.
         mapping: A mapping file for any CSV or Parquet (docs/bring-your-own-data.md). Without source and mapping,
             what landed here last lands again, with the files that are new since; at first the domain's own data.
-        data_folder: Where the mapping's files lie; default: as the mapping says.
+        data_folder: Where the files lie of a loader that brings none, or of a mapping; default: as that says.
         now: When this landing takes place (aware, UTC); default: the present.
 
     Returns:
@@ -49,15 +48,13 @@ def land(
         `tables`: by table its `rows` and its `partitions`, of which `new` and `reused` in this landing.
 
     Raises:
-        BadInput: Unknown domain or loader, or files that cannot be read as mapped; nothing has landed then.
+        BadInput: Unknown domain or loader, or files that cannot be read as declared; nothing has landed then.
     """
     if source and mapping:
         raise BadInput("give a source or a mapping file, not both")
-    if data_folder and not mapping:
-        raise BadInput("a data folder goes with a mapping file: give --mapping too")
     declared = get_domain(domain)
     origin = Origin(source, _absolute(mapping), _absolute(data_folder))
-    if not (source or mapping):
+    if origin == Origin():
         origin = _last_origin(declared)
     stage, found = _plan(declared, origin)
     with open_landing(domain, found.name, now or datetime.now(UTC)) as writer:
@@ -80,11 +77,11 @@ def _last_origin(domain: Domain) -> Origin:
     return Origin(**read_json(path)) if path.exists() else Origin(source=domain.loader)
 
 
-def _plan(domain: Domain, origin: Origin) -> tuple[Callable[[LandingWriter], None], Source]:
+def _plan(domain: Domain, origin: Origin) -> tuple[Stage, Source]:
+    folder = Path(origin.data_folder) if origin.data_folder else None
     if origin.mapping is None:
         loader = get_loader(origin.source or domain.loader)
-        return loader.stage, loader.source
-    folder = Path(origin.data_folder) if origin.data_folder else None
+        return loader.open(folder), loader.source
     read = read_mapping(Path(origin.mapping), domain, folder)
     return lambda writer: mapped.stage(writer, read), read.mapping.declared_source()
 

@@ -60,10 +60,13 @@ def test_the_whole_of_complete_journey(home: Path) -> None:
         "items": 92_331 + 17,  # the catalogue, and what was sold without being in it
         "users": 2_469,
         "placements": 20_927_744,  # 20,940,529 without what stands in two spots at once
+        "user_states": 0,
     }
     assert data_end("retail") == datetime(2018, 1, 1, 4, 1, 20, tzinfo=UTC)
     assert len(partitions("retail", "interactions")) == 12
-    events, items, users, placements = (f"read_parquet('{table_glob('retail', name)}')" for name in summary["tables"])
+    events, items, users, placements, _ = (
+        f"read_parquet('{table_glob('retail', name)}')" for name in summary["tables"]
+    )
     assert one(f"SELECT count(DISTINCT event_id), count(DISTINCT session_id) FROM {events}") == (1_469_307, 155_848)
     assert one(f"SELECT count(*) FROM {events} WHERE event_type = 'adjustment'") == (8_869,)
     assert one(f"SELECT count(*) FROM {items} WHERE name IS NULL OR upper(name) = name") == (0,)

@@ -400,3 +400,13 @@ def test_ids_times_and_numbers_survive_the_way_through_a_csv(
     found = landed("interactions", "event_id, user_id, item_id, occurred_at, value")
     expected = [(str(number), *row) for number, row in enumerate(rows)]
     assert sorted(found) == sorted(expected)
+
+
+def test_states_of_users_land_with_their_attributes(shop: Shop) -> None:
+    shop.write(HEADER + ROW)
+    shop.write("who,since,plan\nu1,2025-01-01,basic\nu1,2025-02-01,\n", "states.csv")
+    columns = {"user_id": "who", "valid_from": "since"}
+    shop.mapping["user_states"] = {"files": "states.csv", "columns": columns, "attributes": {"plan": "plan"}}
+    shop.land()
+    first, second = datetime(2025, 1, 1), datetime(2025, 2, 1)
+    assert landed("user_states") == [("u1", first, '{"plan":"basic"}'), ("u1", second, "{}")]

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ml.data.landing_writer import LandingWriter
-from ml.data.loaders import complete_journey
+from ml.data.loaders import complete_journey, santander
 from ml.domains import Source
 from ml.errors import BadInput
+
+Stage = Callable[[LandingWriter], object]
 
 
 @dataclass(frozen=True)
@@ -14,15 +17,46 @@ class Loader:
     """A source that lands without a mapping file.
 
     Attributes:
-        stage: Stages every partition of the source.
+        open: Takes the folder of the source's files, if one was given, and yields what stages every partition of
+            the source; raises `BadInput` where a folder is needed or cannot be used.
         source: What the source lacks or changes about its domain.
     """
 
-    stage: Callable[[LandingWriter], None]
+    open: Callable[[Path | None], Stage]
     source: Source
 
 
-LOADERS = {complete_journey.SOURCE.name: Loader(complete_journey.stage, complete_journey.SOURCE)}
+def from_package(source: Source, stage: Stage) -> Loader:
+    """A source whose files an installed package carries."""
+
+    def open_package(folder: Path | None) -> Stage:
+        if folder is not None:
+            raise BadInput(f"{source.name} brings its own files: leave the data folder out, or give --mapping too")
+        return stage
+
+    return Loader(open_package, source)
+
+
+def from_folder(source: Source, stage: Callable[[LandingWriter, Path], object]) -> Loader:
+    """A source whose files lie in a folder that whoever lands it names."""
+
+    def open_folder(folder: Path | None) -> Stage:
+        if folder is None:
+            raise BadInput(f"{source.name} needs the folder of its files: give --data-folder")
+        if not folder.is_dir():
+            raise BadInput(f"{folder}: is no folder. Give --data-folder, the one that holds {source.name}'s files")
+        return lambda writer: stage(writer, folder)
+
+    return Loader(open_folder, source)
+
+
+LOADERS = {
+    loader.source.name: loader
+    for loader in (
+        from_package(complete_journey.SOURCE, complete_journey.stage),
+        from_folder(santander.SOURCE, santander.stage),
+    )
+}
 
 
 def get_loader(name: str) -> Loader:

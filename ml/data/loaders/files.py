@@ -13,6 +13,8 @@ from ml.data.loaders.mapping import TableMapping, nearest
 from ml.data.sql import identifier, literal, literals
 from ml.errors import BadInput
 
+SHOWN = 3  # rows that a message names
+ROW = identifier("number of the row")  # a name that no file is likely to use for a column
 TEXT_SUFFIXES = {".csv", ".tsv", ".txt", ".gz"}
 
 
@@ -88,6 +90,7 @@ def _header(path: Path, table: TableMapping) -> list[str]:
         raise BadInput(f"{path}: its first lines cannot be read: {error}. {how_it_is_read(table)}") from None
     if not header:
         raise BadInput(f"{path}: is empty; it needs a line of column names first")
+    header = [column or f"column {place}" for place, column in enumerate(header, start=1)]  # an index has no name
     lower = [column.lower() for column in header]  # DuckDB does not tell capitals from small letters
     if twice := [column for column in header if lower.count(column.lower()) > 1]:
         raise BadInput(f"{path}: has columns of the same name: {', '.join(map(repr, twice))}; rename them")
@@ -102,6 +105,22 @@ def _csv_scan(path: Path, header: list[str], table: TableMapping) -> str:
         f"delim = {literal(table.delimiter)}, quote = '\"', escape = '\"', encoding = {literal(table.encoding)}, "
         f"nullstr = {literals(table.missing)}, compression = {literal('gzip' if path.suffix == '.gz' else 'none')})"
     )
+
+
+def named_rows(connection: duckdb.DuckDBPyConnection, file: RawFile, value: str, condition: str) -> str:
+    """The first rows of a file that meet a condition, for a message: `row 7 'x', row 9 'y'`.
+
+    Args:
+        value: SQL of what to show of each row.
+        condition: SQL; both name raw columns by `column_expression`.
+    """
+    rows = connection.execute(
+        f"""
+        SELECT {ROW}, {value} FROM (SELECT row_number() OVER () AS {ROW}, * FROM {file.scan}) AS raw
+        WHERE {condition} ORDER BY {ROW} LIMIT {SHOWN}
+        """
+    ).fetchall()
+    return ", ".join(f"row {number:,} {shown!r}" for number, shown in rows)
 
 
 def how_it_is_read(table: TableMapping) -> str:

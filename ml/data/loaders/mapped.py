@@ -12,15 +12,13 @@ import duckdb
 from ml.artifacts import digest, file_digest
 from ml.data.landing_writer import LandingWriter, Part
 from ml.data.loaders.conversion import Conversion, conversion
-from ml.data.loaders.files import RawFile, column_expression, first_line, how_it_is_read, raw_files
+from ml.data.loaders.files import RawFile, column_expression, first_line, how_it_is_read, named_rows, raw_files
 from ml.data.loaders.mapping import Mapping, ReadMapping, TableMapping
 from ml.data.schema import TABLES
 from ml.data.sql import identifier, literal
 from ml.errors import BadInput
 from ml.logs import progress
 
-SHOWN = 3  # unreadable rows that a message names
-ROW = identifier("number of the row")  # a name that no file is likely to use for a column
 CODE = ("mapped.py", "conversion.py", "files.py")
 
 
@@ -92,13 +90,7 @@ def _refuse_unreadable(connection: duckdb.DuckDBPyConnection, file: RawFile, con
 
 
 def _problem(connection: duckdb.DuckDBPyConnection, file: RawFile, found: Conversion, count: int) -> str:
-    rows = connection.execute(
-        f"""
-        SELECT {ROW}, {found.raw} FROM (SELECT row_number() OVER () AS {ROW}, * FROM {file.scan}) AS raw
-        WHERE {found.unreadable} ORDER BY {ROW} LIMIT {SHOWN}
-        """
-    ).fetchall()
-    named = ", ".join(f"row {number:,} {value!r}" for number, value in rows)
+    named = named_rows(connection, file, found.raw, found.unreadable)
     return f"column {found.origin!r} is no {found.target} in {count:,} rows ({named}): {found.remedy}"
 
 

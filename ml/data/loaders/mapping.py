@@ -69,7 +69,7 @@ class TableMapping(Frozen):
     encoding: Literal["utf-8", "utf-16", "latin-1"] = "utf-8"
     missing: tuple[str, ...] = Field(("",), description="Texts that stand for a missing value.")
     session: Session | None = Field(None, description="Interactions only.")
-    attributes: dict[str, str] = Field({}, description="Users only: attribute name to column of the file.")
+    attributes: dict[str, str] = Field({}, description="Users and their states: attribute name to column of the file.")
 
 
 REQUIRED = {
@@ -77,7 +77,9 @@ REQUIRED = {
     "items": ("item_id",),
     "users": ("user_id",),
     "placements": ("item_id", "place_id", "valid_from", "valid_to"),
+    "user_states": ("user_id", "valid_from"),
 }
+WITH_ATTRIBUTES = ("users", "user_states")
 
 
 class Mapping(Frozen):
@@ -92,6 +94,7 @@ class Mapping(Frozen):
     items: TableMapping | None = None
     users: TableMapping | None = None
     placements: TableMapping | None = None
+    user_states: TableMapping | None = None
 
     @property
     def tables(self) -> dict[str, TableMapping]:
@@ -119,8 +122,9 @@ class Mapping(Frozen):
         """What this source lacks or changes about its domain."""
         supplied = {name: set(table.columns) for name, table in self.tables.items()}
         supplied["interactions"] |= {"event_id", "session_id"}  # made where they are not mapped
-        if self.users and self.users.attributes:
-            supplied["users"].add("attributes")
+        for name in WITH_ATTRIBUTES:
+            if name in self.tables and self.tables[name].attributes:
+                supplied[name].add("attributes")
         return Source(
             name=self.source,
             absent=absent_columns(supplied),
@@ -143,7 +147,7 @@ def _check_columns(name: str, table: TableMapping) -> None:
         if column not in contract:
             raise ValueError(f"{name}.columns.{column}: no such column{nearest(column, contract)}")
         if column == "attributes":
-            raise ValueError("users.columns.attributes: list them under users.attributes instead")
+            raise ValueError(f"{name}.columns.attributes: list them under {name}.attributes instead")
         if origin.unit and contract[column] != TIMESTAMP:
             raise ValueError(f"{name}.columns.{column}: unit is for times only")
         if origin.whole_number and contract[column] != VARCHAR:
@@ -154,8 +158,8 @@ def _check_columns(name: str, table: TableMapping) -> None:
         raise ValueError(f"{name}.columns: {', '.join(missing)} must be mapped")
     if table.session and name != "interactions":
         raise ValueError(f"{name}.session: only interactions have sessions")
-    if table.attributes and name != "users":
-        raise ValueError(f"{name}.attributes: only users have attributes")
+    if table.attributes and name not in WITH_ATTRIBUTES:
+        raise ValueError(f"{name}.attributes: only users and user_states have attributes")
 
 
 def _fits(constant: str | int | float | bool, kind: str) -> bool:
