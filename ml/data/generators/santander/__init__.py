@@ -100,8 +100,8 @@ def _write_block(files: Files, block: int, size: int, months: int, seed: int) ->
         files.add_snapshot(month.month, quirks.snapshot(streams.quirks, population, particulars, month))
         files.add("finances", tables.finances(population, month))
         files.add("site_sessions", tables.site_sessions(population, month))
-        files.add("contacts", tables.contacts(streams.contacts, population, month))
-        files.add("applications", tables.applications(streams.adoption, population, month))
-        files.add("branch_visits", tables.branch_visits(streams.sessions, population, month))
+        files.add("contacts", tables.contacts(streams.moments, population, month))
+        files.add("applications", tables.applications(streams.moments, population, month))
+        files.add("branch_visits", tables.branch_visits(streams.moments, population, month))
         if month.month in tested:
             files.add(CEILING, tables.ceiling(population, month))

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.data.arrays import Bools, Ints
-from ml.data.generators.santander.catalogue import COUNT, by_product
+from ml.data.generators.santander.catalogue import by_product
 from ml.data.generators.santander.population import Population
 from ml.data.generators.santander.randomness import choose
 
@@ -42,5 +42,5 @@ def come(random: np.random.Generator, need: Ints, expected: NDArray[np.float64])
 
 
 def log_likelihood(visits: Ints, expected: NDArray[np.float64]) -> NDArray[np.float64]:
-    """log P(visits | need k) − log P(visits | no need), (N, 24)."""
+    """Log of P(visits | need k) / P(visits | no need), (N, 24)."""
     return np.asarray(visits[:, None] * np.log1p(EXTRA_VISITS) - expected[:, None] * EXTRA_VISITS)

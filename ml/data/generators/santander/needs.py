@@ -46,12 +46,12 @@ SEASONS[:, INDEX["tjcr"]] = (0.8, 0.8, 0.9, 0.9, 1.0, 1.0, 1.1, 0.9, 1.0, 1.0, 1
 SEASONS[:, INDEX["dela"]] = (1.5, 1.2, 1.0, 0.9, 0.9, 1.0, 0.8, 0.7, 0.9, 1.0, 1.0, 1.2)
 SEASONS[:, INDEX["recibo"]] = (1.2, 1.0, 0.9, 0.9, 1.0, 1.0, 1.0, 0.9, 1.2, 1.2, 1.0, 0.9)
 # Age at which a product is wanted most, and the spread around it, in years.
-AGES = {
-    **{"ecue": (27.0, 11.0), "nomina": (34.0, 12.0), "cno": (33.0, 12.0), "nom_pens": (57.0, 21.0)},
-    **{"recibo": (43.0, 17.0), "tjcr": (38.0, 14.0), "reca": (49.0, 15.0), "dela": (61.0, 15.0)},
-    **{"deco": (60.0, 16.0), "deme": (60.0, 16.0), "fond": (54.0, 14.0), "valo": (49.0, 14.0)},
-    **{"plan": (51.0, 9.0), "hip": (36.0, 8.0), "pres": (40.0, 12.0), "viv": (30.0, 8.0)},
-}
+AGES = (
+    {"ecue": (27.0, 11.0), "nomina": (34.0, 12.0), "cno": (33.0, 12.0), "nom_pens": (57.0, 21.0)}
+    | {"recibo": (43.0, 17.0), "tjcr": (38.0, 14.0), "reca": (49.0, 15.0), "dela": (61.0, 15.0)}
+    | {"deco": (60.0, 16.0), "deme": (60.0, 16.0), "fond": (54.0, 14.0), "valo": (49.0, 14.0)}
+    | {"plan": (51.0, 9.0), "hip": (36.0, 8.0), "pres": (40.0, 12.0), "viv": (30.0, 8.0)}
+)
 AGE_CENTRE = by_product({name: centre for name, (centre, _) in AGES.items()}, 45.0)
 AGE_SPREAD = by_product({name: spread for name, (_, spread) in AGES.items()}, 60.0)
 # Powers of income relative to the median, and effect of coming by a digital channel.

@@ -59,9 +59,7 @@ class Particulars:
         )
 
 
-def snapshot(
-    random: np.random.Generator, population: Population, particulars: Particulars, month: Month
-) -> pa.Table:
+def snapshot(random: np.random.Generator, population: Population, particulars: Particulars, month: Month) -> pa.Table:
     """The rows of one month, its customers in the order of their numbers: 48 columns of text."""
     rows = np.flatnonzero(month.present)
     columns = _customer_columns(random, population, particulars, month)

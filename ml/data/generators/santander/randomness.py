@@ -19,11 +19,12 @@ class Streams:
     contacts: np.random.Generator
     sessions: np.random.Generator
     quirks: np.random.Generator
+    moments: np.random.Generator
 
     @classmethod
     def of_block(cls, seed: int, block: int) -> "Streams":
         """The streams of one block, whichever others are made and in whatever order."""
-        children = np.random.SeedSequence(seed, spawn_key=(block,)).spawn(7)
+        children = np.random.SeedSequence(seed, spawn_key=(block,)).spawn(8)
         return cls(*(np.random.default_rng(child) for child in children))
 
 

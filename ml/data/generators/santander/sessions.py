@@ -71,9 +71,7 @@ def expected_sessions(engagement: NDArray[np.float64], present: Bools) -> NDArra
     return np.asarray(SESSIONS * engagement * present)
 
 
-def visit(
-    random: np.random.Generator, month: int, need: Ints, held: Bools, expected: NDArray[np.float64]
-) -> Views:
+def visit(random: np.random.Generator, month: int, need: Ints, held: Bools, expected: NDArray[np.float64]) -> Views:
     """A month of sessions of customers with these needs (N,; `COUNT` for none)."""
     count = random.poisson(expected * np.where(need < COUNT, 1 + EXTRA, 1.0))
     owner = np.repeat(np.arange(len(need)), count)
@@ -111,7 +109,7 @@ def _reading(random: np.random.Generator, directed: Bools, first: Bools) -> tupl
 
 
 def log_likelihood(views: Views, held: Bools, expected: NDArray[np.float64]) -> NDArray[np.float64]:
-    """log P(views | need k) − log P(views | no need), (N, 24)."""
+    """Log of P(views | need k) / P(views | no need), (N, 24)."""
     inner = views.page >= 0
     of_product = inner & (views.page < COUNT)
     customer, page = views.customer[of_product], views.page[of_product]

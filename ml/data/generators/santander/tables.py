@@ -56,7 +56,9 @@ def site_sessions(population: Population, month: Month) -> pa.Table:
     customer = population.customer[views.customer]
     starts = np.append(True, views.session[1:] != views.session[:-1])[: len(views.session)]
     position = np.arange(len(starts)) - np.maximum.accumulate(np.where(starts, np.arange(len(starts)), 0))
-    parts = [pa.array(each).cast(pa.string()) for each in (customer, np.full(len(customer), month.month), views.session)]
+    parts = [
+        pa.array(each).cast(pa.string()) for each in (customer, np.full(len(customer), month.month), views.session)
+    ]
     return pa.table(
         {
             "session_id": pc.binary_join_element_wise(*parts, "-"),
