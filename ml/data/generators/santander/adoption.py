@@ -12,7 +12,7 @@ from ml.data.generators.santander.population import Population
 
 NONE = -1
 OUTCOMES = ("approved", "refused", "withdrawn")
-PURSUED = by_product({"hip": 0.35, "pres": 0.4, "fond": 0.5, "valo": 0.5, "plan": 0.5}, 0.65)  # of the needs
+PURSUED = by_product({"hip": 0.4, "pres": 0.5, "fond": 0.6, "valo": 0.6, "plan": 0.6}, 0.78)  # of the needs
 WITHDRAWN = by_product({"hip": 0.25, "pres": 0.15, "tjcr": 0.05, "plan": 0.1, "fond": 0.05}, 0.01)
 REFUSED_AT_LEAST = 0.05  # of applications for credit
 REFUSED_BELOW_INCOME, REFUSED_IN_ARREARS, REFUSED_BY_USE = 0.8, 0.7, 0.35

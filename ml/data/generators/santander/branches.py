@@ -11,7 +11,7 @@ from ml.data.generators.santander.randomness import choose
 CONTACT_CHANNELS = ("email", "phone", "post", "app")
 CONTACTED = 0.05  # of the customers in a month
 OFFERED = by_product(
-    {"tjcr": 4.0, "nomina": 3.0, "recibo": 2.0, "fond": 2.0, "pres": 2.0, "plan": 1.5, "dela": 1.5, "cno": 1.0}
+    {"tjcr": 4.0, "nomina": 3.0, "recibo": 2.0, "fond": 1.5, "pres": 0.2, "plan": 0.2, "dela": 1.5, "cno": 1.0}
 )
 VISITS = 0.12  # a month, times one minus the digital engagement
 EXTRA_VISITS = by_product({"hip": 6.0, "plan": 3.0, "pres": 3.0, "nom_pens": 2.0, "dela": 2.0, "fond": 2.0}, 0.8)

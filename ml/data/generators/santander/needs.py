@@ -33,7 +33,7 @@ Rates = NDArray[np.float64]  # (N, 24)
 
 # Needs a month of an average customer who could have the product, in June; fitted to the facts' additions.
 BASE = by_product(
-    {"recibo": 0.0040, "nom_pens": 0.0040, "cco": 0.0020, "nomina": 0.0020, "tjcr": 0.0018, "reca": 0.0022}
+    {"recibo": 0.0042, "nom_pens": 0.0042, "cco": 0.0020, "nomina": 0.0036, "tjcr": 0.0018, "reca": 0.0022}
     | {"cno": 0.0012, "ecue": 0.0007, "dela": 0.0010, "deco": 0.0006, "fond": 0.0005, "ctop": 0.0004, "ctma": 0.0006}
     | {"valo": 0.0003, "ctpp": 0.0004, "deme": 0.00007, "plan": 0.00004, "cder": 0.00002, "pres": 0.00002}
     | {"ctju": 0.0015, "hip": 0.00001, "viv": 0.00001, "ahor": 0.0006, "aval": 0.0002}
@@ -64,7 +64,7 @@ RISK_AVERSION = 0.7  # fall of a log rate for each level of risk above the custo
 # Additional rate of the second product in the month after the first was added.
 LEADS = np.zeros((COUNT, COUNT))
 for _first, _then in {
-    "cco": {"nomina": 0.08, "recibo": 0.07, "tjcr": 0.06, "ecue": 0.008},
+    "cco": {"nomina": 0.10, "recibo": 0.07, "tjcr": 0.06, "ecue": 0.008},
     "ctop": {"recibo": 0.08, "tjcr": 0.05, "reca": 0.05},
     "ecue": {"tjcr": 0.07, "dela": 0.04, "fond": 0.02},
     "cno": {"nomina": 0.20, "recibo": 0.06},
