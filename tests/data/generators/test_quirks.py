@@ -52,8 +52,8 @@ def test_customer_columns_are_missing_in_the_same_rows(query):
 
 def test_the_payroll_flags_are_missing_now_and_then(query):
     ((missing, apart),) = query(
-        "SELECT count(*) FILTER (ind_nomina_ult1 = 'NA'), "
-        "count(*) FILTER ((ind_nomina_ult1 = 'NA') <> (ind_nom_pens_ult1 = 'NA')) FROM snapshots"
+        "SELECT count(*) FILTER (WHERE ind_nomina_ult1 = 'NA'), "
+        "count(*) FILTER (WHERE (ind_nomina_ult1 = 'NA') <> (ind_nom_pens_ult1 = 'NA')) FROM snapshots"
     )
     assert missing > 10
     assert apart == 0

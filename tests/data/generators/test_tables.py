@@ -32,7 +32,7 @@ def test_sessions_are_paths_from_the_home_page(query):
 
 def test_contacts_keep_to_the_consents(query):
     ((contacts, without),) = query("""
-        SELECT count(*), count(*) FILTER (NOT CASE c.channel
+        SELECT count(*), count(*) FILTER (WHERE NOT CASE c.channel
             WHEN 'email' THEN f.consent_email WHEN 'phone' THEN f.consent_phone
             WHEN 'post' THEN f.consent_post ELSE f.consent_app END)
         FROM contacts AS c JOIN (SELECT DISTINCT ON (customer) * FROM finances) AS f USING (customer)

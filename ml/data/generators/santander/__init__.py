@@ -87,7 +87,7 @@ def _write(folder: Path, customers: int, months: int, seed: int) -> dict[str, in
         files.add("products", tables.products())
         for block, start in enumerate(progress(starts, "Customers", total=len(starts))):
             _write_block(files, block, min(BLOCK, customers - start), months, seed)
-        files.join_snapshots()
+        files.finish()
     return files.rows
 
 

@@ -77,7 +77,7 @@ class LogisticRegressions:
         for product in range(added.shape[1]):
             free = ~held[:, product]
             if added[free, product].any():
-                model = LogisticRegression(C=INVERSE_PENALTY, max_iter=200)
+                model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1000)
                 self._models[product] = model.fit(scaled[free], added[free, product], weight[free])
 
     def scores(self, month: int) -> NDArray[np.float64]:

@@ -52,7 +52,7 @@ def read_panel(folder: Path) -> Panel:
     held[place] = np.stack([rows[flag] for flag in FLAGS], axis=1) == 1
     simple = np.zeros((*present.shape, 6), np.float32)
     names = ("age", "income", "seniority", "top", "student", "active")
-    simple[place] = np.stack([np.ma.filled(rows[name], 0.0) for name in names], axis=1)
+    simple[place] = np.stack([rows[name] for name in names], axis=1)
     return Panel(customer, present, held, np.concatenate([simple, held, _page_counts(views, customer, months)], axis=2))
 
 
@@ -84,7 +84,7 @@ def _page_counts(views: dict[str, NDArray[np.generic]], customer: Ints, months: 
 
 
 def _snapshots_query() -> str:
-    flags = ", ".join(f"TRY_CAST({identifier(flag)} AS INTEGER) AS {identifier(flag)}" for flag in FLAGS)
+    flags = ", ".join(f"coalesce(TRY_CAST({identifier(flag)} AS INTEGER), 0) AS {identifier(flag)}" for flag in FLAGS)
     return f"""
         SELECT
             datediff('month', DATE '2015-01-01', fecha_dato::DATE) AS month,

@@ -66,9 +66,8 @@ class Simulation:
         self._settle(month, present)
         held = self._history.held
         self._finances.advance(random.finances, held)
-        contacted, channel = branches.contact(
-            random.contacts, population, needs.possible(population, held, month) & present[:, None]
-        )
+        possible = needs.possible(population, held, month)
+        contacted, channel = branches.contact(random.contacts, population, possible)
         seen = needs.Observables(population, self._history, contacted)
         rate = needs.rates(seen, month)
         need = choose(random.needs, needs.of_stage(rate, self._stage))

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from ml.data.generators.santander.facts import CUSTOMER_COLUMNS, FLAGS
 
 SNAPSHOTS = "train_ver2.csv"
+ROW_GROUP = 100_000  # rows of a Parquet file that are written together
 CEILING = "ceiling/rankings"  # only the benchmark reads it
 HEADER = ",".join(f'"{column}"' for column in (*CUSTOMER_COLUMNS, *FLAGS))
 
@@ -21,7 +22,7 @@ class Files:
     """Takes tables as they are made; memory holds one block at most.
 
     The snapshots are ordered by month, as the competition's are, though blocks of customers arrive one after another:
-    each month has a part of its own, and `join_snapshots` puts the parts together.
+    each month has a part of its own until all are there.
     """
 
     def __init__(self, folder: Path, months: int) -> None:
@@ -30,6 +31,7 @@ class Files:
         self._parts: list[BinaryIO] = []
         self._months = months
         self._parquet: dict[str, pq.ParquetWriter] = {}
+        self._waiting: dict[str, list[pa.Table]] = {}
         self.rows: dict[str, int] = {SNAPSHOTS: 0}
 
     def __enter__(self) -> "Files":
@@ -53,11 +55,24 @@ class Files:
             path = self._folder / f"{name}.parquet"
             path.parent.mkdir(exist_ok=True)
             self._parquet[name] = self._stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
-        self._parquet[name].write_table(table)
+        waiting = self._waiting.setdefault(name, [])
+        waiting.append(table)
+        if sum(map(len, waiting)) >= ROW_GROUP:
+            self._write_group(name)
         self.rows[f"{name}.parquet"] = self.rows.get(f"{name}.parquet", 0) + len(table)
 
-    def join_snapshots(self) -> None:
-        """Write the CSV from the months' parts, which go as they are taken in."""
+    def finish(self) -> None:
+        """Write what has not been written yet; without it, files are incomplete."""
+        for name in self._parquet:
+            self._write_group(name)
+        self._join_snapshots()
+
+    def _write_group(self, name: str) -> None:
+        if waiting := self._waiting.pop(name, []):
+            self._parquet[name].write_table(pa.concat_tables(waiting))
+
+    def _join_snapshots(self) -> None:
+        """The months' parts become one CSV and go as they are taken in."""
         with (self._folder / SNAPSHOTS).open("wb") as whole:
             whole.write(f"{HEADER}\n".encode())
             for month, part in enumerate(self._parts):
