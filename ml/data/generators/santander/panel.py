@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ml.data.arrays import Bools, Floats, Ints
@@ -58,17 +59,14 @@ def read_panel(folder: Path) -> Panel:
 
 def read_ceiling(folder: Path, panel: Panel) -> dict[int, NDArray[np.int64]]:
     """For each month before a tested one: the seven products of every customer, best first, (N, 7)."""
-    path = str(folder / f"{CEILING}.parquet")
-    with duckdb.connect() as connection:
-        query = "SELECT customer, month::VARCHAR AS month, products FROM read_parquet(?)"
-        table = connection.execute(query, [path]).to_arrow_table()
+    table = pq.read_table(folder / f"{CEILING}.parquet")
     number = {flag: place for place, flag in enumerate(FLAGS)}
     product = [number[flag] for flag in table["products"].combine_chunks().flatten().to_pylist()]
     ranking = np.array(product).reshape(table.num_rows, -1)
     day, who = table["month"].to_numpy(), np.searchsorted(panel.customer, table["customer"].to_numpy())
     rankings = {}
     for month in range(len(panel.present)):
-        rows = day == str(snapshot_day(month))
+        rows = day == snapshot_day(month)
         if rows.any():
             rankings[month] = np.zeros((len(panel.customer), ranking.shape[1]), np.int64)
             rankings[month][who[rows]] = ranking[rows]
