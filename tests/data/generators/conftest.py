@@ -26,7 +26,8 @@ def panel(bank: Path) -> Panel:
 @pytest.fixture(scope="session")
 def query(bank: Path) -> Callable[[str], list[tuple[object, ...]]]:
     """Runs SQL in which the file names stand for the bank's files: `FROM snapshots`, `FROM finances`, …"""
-    connection = duckdb.connect(config={"TimeZone": "UTC"})
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
     snapshots = f"read_csv('{bank / 'train_ver2.csv'}', all_varchar = true, header = true)"
     connection.execute(f"CREATE VIEW snapshots AS SELECT * FROM {snapshots}")
     for path in bank.glob("*.parquet"):

@@ -41,7 +41,8 @@ class Panel:
 
 def read_panel(folder: Path) -> Panel:
     """The snapshots and page views of a folder that the generator wrote."""
-    with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
         rows = connection.execute(_snapshots_query(), [str(folder / SNAPSHOTS)]).fetchnumpy()
         views = connection.execute(_views_query(), [str(folder / "site_sessions.parquet")]).fetchnumpy()
     customer, who = np.unique(rows["customer"], return_inverse=True)
