@@ -19,10 +19,10 @@ REFUSED_BELOW_INCOME, REFUSED_IN_ARREARS, REFUSED_BY_USE = 0.8, 0.7, 0.35
 # Products that come along when a product is added: P(second | first).
 COMPANIONS = np.eye(COUNT)
 for _first, _along in {
-    "nomina": {"nom_pens": 0.97, "cno": 0.12, "recibo": 0.20},
+    "nomina": {"nom_pens": 0.97, "cno": 0.12, "recibo": 0.28},
     "cno": {"nomina": 0.4, "nom_pens": 0.4, "recibo": 0.1},
     "cco": {"recibo": 0.05, "tjcr": 0.03},
-    "nom_pens": {"recibo": 0.15},
+    "nom_pens": {"recibo": 0.22},
     "hip": {"recibo": 0.4},
     "pres": {"recibo": 0.3},
     "valo": {"fond": 0.08},

@@ -22,11 +22,11 @@ def contact(random: np.random.Generator, population: Population, wanted: Bools) 
 
     Only by a channel that they agreed to, and about a product that they could add (N, 24).
     """
-    weights = OFFERED * wanted
+    weights: NDArray[np.float64] = OFFERED * wanted
     chosen = random.random(len(population)) < CONTACTED
     chosen &= population.consents.any(axis=1) & (weights.sum(axis=1) > 0)
     product = choose(random, weights + 1e-12)
-    channel = choose(random, population.consents + 1e-12)
+    channel = choose(random, population.consents.astype(np.float64) + 1e-12)
     return np.where(chosen, product, -1), channel
 
 
@@ -38,7 +38,7 @@ def expected_visits(engagement: NDArray[np.float64], present: Bools) -> NDArray[
 def come(random: np.random.Generator, need: Ints, expected: NDArray[np.float64]) -> Ints:
     """Number of visits of customers with these needs (N,; `COUNT` for none)."""
     extra = np.append(EXTRA_VISITS, 0.0)[need]
-    return random.poisson(expected * (1 + extra))
+    return np.asarray(random.poisson(expected * (1 + extra)))
 
 
 def log_likelihood(visits: Ints, expected: NDArray[np.float64]) -> NDArray[np.float64]:

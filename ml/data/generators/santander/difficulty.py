@@ -50,7 +50,7 @@ def measure_difficulty(folder: Path) -> dict[str, float]:
         rankings = (best, _ranked(panel, month, last), _ranked(panel, month, regression.scores(month)))
         for found, ranking in zip(precisions.values(), rankings, strict=True):
             found.append(average_precision(ranking, added)[both])
-        adding.append(added.any(axis=1)[both])
+        adding.append(np.asarray(added.any(axis=1))[both])
     means = {name: float(np.concatenate(found).mean()) for name, found in precisions.items()}
     shares = {f"{name}_share": means[name] / means["ceiling"] for name in ("popularity", "logistic_regression")}
     everyone = np.concatenate(adding)
@@ -95,7 +95,7 @@ def _training_rows(panel: Panel, until: int) -> tuple[Floats, Bools, Bools, NDAr
     rows = []
     for month in range(until):
         both, added = panel.present[month] & panel.present[month + 1], panel.added(month + 1)
-        adds = added.any(axis=1)
+        adds: Bools = np.asarray(added.any(axis=1))
         taken = both & (adds | (random.random(len(adds)) < QUIET))
         weight = np.where(adds, 1.0, 1 / QUIET)
         rows.append((panel.features[month][taken], added[taken], panel.held[month][taken], weight[taken]))

@@ -11,7 +11,8 @@ SECONDS_A_DAY = 86_400
 
 def snapshot_day(month: int) -> np.datetime64:
     """The day of a month's snapshot; -1 gives the day before the first month."""
-    return (np.datetime64(FIRST_MONTH, "M") + month).astype("datetime64[D]") + SNAPSHOT_DAY - 1
+    day: np.datetime64 = (np.datetime64(FIRST_MONTH, "M") + month).astype("datetime64[D]") + SNAPSHOT_DAY - 1
+    return day
 
 
 def calendar_month(month: int) -> int:
@@ -23,4 +24,4 @@ def moments(random: np.random.Generator, month: int, count: int) -> Days:
     """So many moments after the last snapshot and up to this one, in seconds."""
     begin = (snapshot_day(month - 1) + 1).astype("datetime64[s]")
     days = int((snapshot_day(month) - snapshot_day(month - 1)).astype(int))
-    return begin + random.integers(0, days * SECONDS_A_DAY, count)
+    return np.asarray(begin + random.integers(0, days * SECONDS_A_DAY, count))

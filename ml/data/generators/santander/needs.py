@@ -5,8 +5,8 @@ observables x, the need is product k with probability
 
     P(k | z, x) = WANTS[z, k] · R_k(x) / (1 + Σ_j WANTS[z, j] · R_j(x)),
 
-and the rate R_k(x) is what comes of the person and the season, of products added lately that lead to others, of a
-product dropped lately that returns, of a first account that is still missing, and of being contacted.
+and the rate R_k(x) is what comes of the person, of products added lately that lead to others, of a product dropped
+lately that returns, of a first account that is still missing, and of being contacted, times the season.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ Rates = NDArray[np.float64]  # (N, 24)
 
 # Needs a month of an average customer who could have the product, in June; fitted to the facts' additions.
 BASE = by_product(
-    {"recibo": 0.0042, "nom_pens": 0.0042, "cco": 0.0020, "nomina": 0.0036, "tjcr": 0.0018, "reca": 0.0022}
+    {"recibo": 0.0032, "nom_pens": 0.0046, "cco": 0.0020, "nomina": 0.0033, "tjcr": 0.0014, "reca": 0.0022}
     | {"cno": 0.0012, "ecue": 0.0007, "dela": 0.0010, "deco": 0.0006, "fond": 0.0005, "ctop": 0.0004, "ctma": 0.0006}
     | {"valo": 0.0003, "ctpp": 0.0004, "deme": 0.00007, "plan": 0.00004, "cder": 0.00002, "pres": 0.00002}
     | {"ctju": 0.0015, "hip": 0.00001, "viv": 0.00001, "ahor": 0.0006, "aval": 0.0002}
@@ -83,7 +83,7 @@ for _first, _then in {
     LEADS[INDEX[_first]] = by_product(_then)
 # Additional rate of a product in the month after it was dropped.
 RETURNS = by_product(
-    {"recibo": 0.7, "nom_pens": 0.75, "nomina": 0.75, "tjcr": 0.62, "reca": 0.52, "cno": 0.25, "deco": 0.22}, 0.04
+    {"recibo": 0.85, "nom_pens": 0.95, "nomina": 0.95, "tjcr": 0.6, "reca": 0.6, "cno": 0.25, "deco": 0.22}, 0.04
 )
 LEADS_FADE = np.array([1.0, 0.45, 0.2])  # after 0, 1, 2 months; nothing later
 RETURNS_FADE = np.array([1.0, 0.4, 0.2, 0.1])
@@ -111,10 +111,9 @@ def rates(seen: Observables, month: int) -> Rates:
     """R_k(x): rates of needs that arise in a month and are acted upon in the next, (N, 24)."""
     population, history = seen.population, seen.history
     age = population.age(month)
-    seasonal = SEASONS[calendar_month(month + 1)] * _personal(population, age)
-    wanted = seasonal + _led_to(history) + _returning(history) + _first_account(seen, month)
+    wanted = _personal(population, age) + _led_to(history) + _returning(history) + _first_account(seen, month)
     wanted += CONTACT * (seen.contacted[:, None] == np.arange(COUNT))
-    return wanted * possible(population, history.held, month)
+    return np.asarray(SEASONS[calendar_month(month + 1)] * wanted * possible(population, history.held, month))
 
 
 def possible(population: Population, held: Bools, month: int) -> Bools:
@@ -149,7 +148,7 @@ def _first_account(seen: Observables, month: int) -> Rates:
     population = seen.population
     new = (population.joined > 0) & (month - population.joined < NEW_MONTHS)
     strength = np.where(new, FIRST_ACCOUNT_NEW, FIRST_ACCOUNT_OLD) * ~seen.history.held.any(axis=1)
-    return strength[:, None] * FIRST_ACCOUNT * SEASONS[calendar_month(month + 1)]
+    return np.asarray(strength[:, None] * FIRST_ACCOUNT)
 
 
 def probabilities(rate: Rates) -> NDArray[np.float64]:

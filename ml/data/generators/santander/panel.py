@@ -43,6 +43,7 @@ def read_panel(folder: Path) -> Panel:
     """The snapshots and page views of a folder that the generator wrote."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")  # it would stand in what a command prints
         rows = connection.execute(_snapshots_query(), [str(folder / SNAPSHOTS)]).fetchnumpy()
         views = connection.execute(_views_query(), [str(folder / "site_sessions.parquet")]).fetchnumpy()
     customer, who = np.unique(rows["customer"], return_inverse=True)

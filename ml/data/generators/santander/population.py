@@ -129,7 +129,7 @@ def draw_population(random: np.random.Generator, block: int, size: int) -> Popul
 def _ages(random: np.random.Generator, group: Ints) -> NDArray[np.float64]:
     _, mean, spread = np.array(AGE_GROUPS)[group].T
     lowest, highest = np.array([2.0, 18.0, 24.0, 60.0])[group], np.array([17.9, 30.0, 75.0, 105.0])[group]
-    return np.clip(mean + spread * random.standard_normal(len(group)), lowest, highest)
+    return np.asarray(np.clip(mean + spread * random.standard_normal(len(group)), lowest, highest))
 
 
 def _joined(random: np.random.Generator, size: int) -> Ints:

@@ -18,6 +18,7 @@ SENIORITY_UNKNOWN = 0.0001  # of the rows: far more than in the real file, so th
 FLAG_UNKNOWN = 0.4  # of the rows whose customer columns are missing: the last two flags but one
 DECIMAL_UNTIL = 6  # month from which `indrel_1mes` is `1` and no more `1.0`
 NEW_FOR = 6  # months during which `ind_nuevo` is 1
+ABROAD = 0.0048  # of the customers; they have no province
 ACTIVE = (0.10, 0.75)  # share of active customers: holding nothing, holding something
 SEGMENTS = ("01 - TOP", "02 - PARTICULARES", "03 - UNIVERSITARIO")
 TOP_INCOME = 300_000.0  # euros a year
@@ -42,10 +43,11 @@ class Particulars:
     def draw(cls, random: np.random.Generator, population: Population) -> "Particulars":
         """For the customers of one block."""
         size = len(population)
-        abroad = random.random(size) < 0.0048
+        abroad = random.random(size) < ABROAD
         segment = np.where(population.age_group == 1, 2, np.where(population.income > TOP_INCOME, 0, 1))
         province = random.choice(len(PROVINCES), size, p=SHARES)
-        known = random.random((3, size)) >= np.array([[MISSING[c]] for c in ("canal_entrada", "nomprov", "segmento")])
+        missing = [MISSING["canal_entrada"], MISSING["nomprov"] - ABROAD, MISSING["segmento"]]
+        known = random.random((3, size)) >= np.array(missing)[:, None]
         return cls(
             employee=_draw(random, size, {"N": 0.9994, "B": 0.0003, "F": 0.0002, "A": 0.0001}),
             country=np.where(abroad, _draw(random, size, {"FR": 0.4, "AR": 0.3, "DE": 0.3}), _all(size, "ES")),

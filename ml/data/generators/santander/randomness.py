@@ -32,4 +32,4 @@ def choose(random: np.random.Generator, weights: NDArray[np.float64]) -> NDArray
     """One column for each row of unnormalised weights (N, K): (N,)."""
     cumulative = np.cumsum(weights, axis=1)
     point = random.random(len(weights)) * cumulative[:, -1]
-    return np.minimum((cumulative <= point[:, None]).sum(axis=1), weights.shape[1] - 1)
+    return np.asarray(np.minimum((cumulative <= point[:, None]).sum(axis=1), weights.shape[1] - 1))

@@ -17,7 +17,7 @@ from ml.data.generators.santander.months import Days, moments
 
 SESSIONS, EXTRA = 0.7, 1.6
 MORE_VIEWS = 2.6  # mean number of views after the home page
-DIRECTED = 0.42
+DIRECTED = 0.27
 OTHER_PAGES = ("overview", "transfers", "search", "help", "offers")
 PAGES = (*(f"/products/{name}" for name in NAMES), *(f"/{page}" for page in OTHER_PAGES))
 HOME = "/home"
@@ -26,13 +26,13 @@ PRODUCT_POPULARITY = by_product(
     | {"nom_pens": 1.2, "reca": 1.4, "ecue": 1.3, "cno": 1.3, "valo": 1.4},
     default=0.7,
 )
-OTHER_POPULARITY = np.array([7.0, 5.0, 2.0, 2.0, 2.5])
+OTHER_POPULARITY = np.array([4.0, 3.0, 1.0, 1.0, 1.5])
 IF_HELD = 2.0  # times the popularity
-SECONDS, SECONDS_IN_NEED, SECONDS_SPREAD = np.log(22.0), np.log(70.0), 0.75
-CALCULATOR, CALCULATOR_IN_NEED = 0.03, 0.30
+SECONDS, SECONDS_IN_NEED, SECONDS_SPREAD = np.log(22.0), np.log(125.0), 0.65
+CALCULATOR, CALCULATOR_IN_NEED = 0.03, 0.40
 LINKS = ("details", "compare", "apply", "back")
 LINK = np.array([0.45, 0.15, 0.04, 0.36])
-LINK_IN_NEED = np.array([0.38, 0.24, 0.26, 0.12])
+LINK_IN_NEED = np.array([0.30, 0.22, 0.36, 0.12])
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ def visit(random: np.random.Generator, month: int, need: Ints, held: Bools, expe
 
 def _any_page(random: np.random.Generator, customer: Ints, popular: NDArray[np.float64]) -> Ints:
     cumulative = np.cumsum(popular, axis=1)[customer]
-    return np.minimum((cumulative <= random.random(len(customer))[:, None]).sum(axis=1), len(PAGES) - 1)
+    below = (cumulative <= random.random(len(customer))[:, None]).sum(axis=1)
+    return np.asarray(np.minimum(below, len(PAGES) - 1))
 
 
 def _reading(random: np.random.Generator, directed: Bools, first: Bools) -> tuple[NDArray[np.float64], Ints, Bools]:
@@ -119,7 +120,7 @@ def log_likelihood(views: Views, held: Bools, expected: NDArray[np.float64]) -> 
     sessions = np.bincount(views.customer[~inner], minlength=len(held))
     others = np.bincount(views.customer[inner], minlength=len(held))
     everywhere = sessions * np.log1p(EXTRA) - expected * EXTRA + others * np.log1p(-DIRECTED)
-    return result + everywhere[:, None]
+    return np.asarray(result + everywhere[:, None])
 
 
 def _sign(views: Views, rows: Bools) -> NDArray[np.float64]:
