@@ -1,0 +1,25 @@
+"""Generators write a source's raw files from a seed; each is registered here by its name."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from ml.data.generators import santander
+from ml.errors import BadInput
+
+
+class Generate(Protocol):
+    """Writes the raw files of some customers into a folder and returns what it wrote."""
+
+    def __call__(self, folder: Path, *, customers: int, months: int = ..., seed: int) -> Mapping[str, Any]:
+        """Write the files; the same arguments give the same bytes."""
+
+
+GENERATORS: dict[str, Generate] = {"santander": santander.generate}
+
+
+def get_generator(name: str) -> Generate:
+    """The generator of this name; raises `BadInput` for any other."""
+    if name not in GENERATORS:
+        raise BadInput(f"there is no generator {name!r}; there are: {', '.join(sorted(GENERATORS))}")
+    return GENERATORS[name]
