@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.parameter_file import named_file, read_parameters
 from ml.searched import Searched
 

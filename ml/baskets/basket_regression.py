@@ -18,7 +18,7 @@ from scipy.sparse import csr_array, hstack
 from ml.data.arrays import Bools, Floats, Ints
 from ml.data.dataset import Log, requests_for
 from ml.data.requests import Requests
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.history import history_matrix
 from ml.retrieval.item_to_item import session_items

@@ -16,8 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ml.data.arrays import Bools, Indices, Ints
-from ml.data.dataset import Dataset, Log, Vocabulary, requests_for
+from ml.data.dataset import Dataset, Log, requests_for
 from ml.data.requests import Requests
+from ml.data.vocabulary import Vocabulary
 from ml.data.windows import Windows, to_micros
 from ml.domains import Source, get_domain
 from ml.retrieval.contract import TrainingData

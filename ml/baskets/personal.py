@@ -9,7 +9,7 @@ from pydantic import Field
 from ml.data.arrays import Floats
 from ml.data.dataset import Log
 from ml.data.requests import Requests
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.history import decay, history_matrix
 from ml.retrieval.sparse import add_scores

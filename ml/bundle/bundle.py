@@ -11,10 +11,13 @@ import pandas as pd
 
 from ml.artifacts import MANIFEST, digest, file_digest, manifest, read_json
 from ml.bundle.ann import Index, load_index, similar_to
-from ml.bundle.stored import load_log, load_snapshot, load_vocabulary
+from ml.bundle.stored import load_facts, load_knowledge, load_log, load_snapshot, load_vocabulary
 from ml.data.arrays import Indices, Ragged
-from ml.data.dataset import Log, Vocabulary, requests_for
+from ml.data.dataset import Log, requests_for
+from ml.data.facts import FactTable
+from ml.data.knowledge import Knowledge
 from ml.data.requests import Requests
+from ml.data.vocabulary import Vocabulary
 from ml.errors import BadInput, RunFailed
 from ml.features.store import Snapshot
 from ml.ranking.recommender import Recommender, Slates
@@ -57,6 +60,8 @@ class Bundle:
     places: Vocabulary
     categories: Vocabulary
     catalogue: pd.DataFrame  # one row an item, in vocabulary order
+    knowledge: Knowledge
+    item_facts: FactTable  # one row an item, in vocabulary order
 
     @property
     def features(self) -> dict[str, tuple[str, ...]]:
@@ -76,11 +81,13 @@ class Bundle:
 
     def requests(self, user: Indices) -> Requests:
         """Requests of these users (-1: unknown) at the bundle's instant, from the sealed histories."""
-        return requests_for(self.log, user, np.full(len(user), self.snapshot.as_of, np.int64))
+        asked = requests_for(self.log, user, np.full(len(user), self.snapshot.as_of, np.int64))
+        return self.knowledge.told(asked, len(self.items))
 
     def slates(self, user: Indices, k: int, *, exclude: Ragged | None = None) -> Slates:
         """The K best items of each user, as arrays."""
-        return self.recommender.recommend(self.requests(user), self.snapshot, k, exclude=exclude)
+        asked = self.requests(user)
+        return self.recommender.recommend(asked, self.snapshot, k, exclude=asked.without(exclude))
 
     def recommend(self, user_ids: Sequence[str], k: int) -> list[Slate]:
         """A slate of at most K items for each user; an unknown user gets what suits anybody."""
@@ -133,6 +140,7 @@ def open_bundle(path: Path) -> Bundle:
     return Bundle(
         path, described, Recommender.load(path / "recommender"), load_snapshot(path / "snapshot"),
         load_log(path / "log"), catalogue=pd.read_parquet(path / "catalogue.parquet"), **vocabularies,
+        knowledge=load_knowledge(path / "knowledge"), item_facts=load_facts(path / "item_facts"),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ml.artifacts import build, code_digest, digest, file_digest, write_json
 from ml.bundle.ann import MeasuredIndex, build_index, save_index
-from ml.bundle.stored import save_fields, save_vocabulary
+from ml.bundle.stored import save_facts, save_fields, save_knowledge, save_vocabulary
 from ml.data.arrays import Floats
 from ml.data.dataset import Dataset, requests_for
 from ml.data.windows import to_micros
@@ -66,6 +66,8 @@ def _write(folder: Path, parts: Sealed, *, seed: int) -> dict[str, Any]:
     recommender.save(folder / "recommender")
     save_fields(folder / "snapshot", snapshot)
     save_fields(folder / "log", dataset.log)
+    save_knowledge(folder / "knowledge", dataset.knowledge)
+    save_facts(folder / "item_facts", dataset.item_facts)
     dataset.catalogue.to_parquet(folder / "catalogue.parquet", index=False)
     for name in ("users", "items", "places", "categories"):
         save_vocabulary(folder / "vocabulary" / f"{name}.parquet", getattr(parts.features, name))

@@ -11,8 +11,8 @@ import pandas as pd
 from ml.artifacts import read_json, write_json
 from ml.bundle.stored import load_vocabulary, save_vocabulary
 from ml.data.arrays import Ragged
-from ml.data.dataset import Vocabulary
 from ml.data.requests import History, Requests
+from ml.data.vocabulary import Vocabulary
 from ml.retrieval import get_retriever
 from ml.retrieval.contract import Retriever, top_k
 

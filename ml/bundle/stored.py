@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 
 from ml.artifacts import read_json, write_json
-from ml.data.dataset import Log, Vocabulary
+from ml.data.dataset import Log
+from ml.data.facts import FactTable, UserStates
+from ml.data.holdings import Holdings
+from ml.data.knowledge import Knowledge
+from ml.data.vocabulary import Vocabulary
+from ml.domains.facts import Fact
 from ml.features.store import Snapshot, Table
 
 
@@ -49,6 +54,38 @@ def save_vocabulary(path: Path, vocabulary: Vocabulary) -> None:
 def load_vocabulary(path: Path) -> Vocabulary:
     """What `save_vocabulary` wrote."""
     return Vocabulary(pd.read_parquet(path)["id"].to_numpy(object))
+
+
+def save_facts(folder: Path, table: FactTable) -> None:
+    """Write facts: their values mapped, the declarations and the texts of categories as JSON."""
+    folder.mkdir(parents=True)
+    np.save(folder / "values.npy", np.ascontiguousarray(table.values), allow_pickle=False)
+    declared = {name: fact.model_dump(mode="json") for name, fact in table.facts.items()}
+    texts = {name: list(known) for name, known in table.categories.items()}
+    write_json(folder / "facts.json", {"facts": declared, "categories": texts})
+
+
+def load_facts(folder: Path) -> FactTable:
+    """What `save_facts` wrote."""
+    described = read_json(folder / "facts.json")
+    facts = {name: Fact.model_validate(fact) for name, fact in described["facts"].items()}
+    categories = {name: np.array(texts, object) for name, texts in described["categories"].items()}
+    return FactTable(facts, np.load(folder / "values.npy", mmap_mode="r", allow_pickle=False), categories)
+
+
+def save_knowledge(folder: Path, knowledge: Knowledge) -> None:
+    """Write the facts and the holdings of all users."""
+    save_fields(folder / "holdings", knowledge.holdings)
+    save_facts(folder / "facts", knowledge.facts.table)
+    for name in ("user", "since"):
+        np.save(folder / f"{name}.npy", getattr(knowledge.facts, name), allow_pickle=False)
+    write_json(folder / "outputs.json", knowledge.outputs)
+
+
+def load_knowledge(folder: Path) -> Knowledge:
+    """What `save_knowledge` wrote."""
+    states = UserStates(**_arrays(folder), table=load_facts(folder / "facts"))
+    return Knowledge(states, Holdings(**_arrays(folder / "holdings")), read_json(folder / "outputs.json"))
 
 
 def _load_table(folder: Path) -> Table:

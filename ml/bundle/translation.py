@@ -12,8 +12,9 @@ import numpy as np
 
 from ml.bundle.bundle import Bundle
 from ml.data.arrays import Indices, Ints, Ragged
-from ml.data.dataset import Dataset, Log, Vocabulary
+from ml.data.dataset import Dataset, Log
 from ml.data.requests import History, Requests
+from ml.data.vocabulary import Vocabulary
 from ml.errors import RunFailed
 from ml.evaluation.protocol import Kind, Mode, Rankable
 from ml.features.store import FeatureStore, Snapshot
@@ -56,7 +57,8 @@ class Translation:
         session = _kept(requests.session, self.item)
         return Requests(
             _mapped(self.user, requests.user), requests.moment, _mapped(self.place, requests.place),
-            self._history(requests.history), session,
+            self._history(requests.history), session, requests.facts,
+            requests.held and _kept(requests.held, self.item), requests.barred and _kept(requests.barred, self.item),
         )  # fmt: skip
 
     def ranking(self, ranking: Ranking) -> Ranking:

@@ -50,6 +50,20 @@ class Ragged:
         """(N,) the row of each value."""
         return np.repeat(np.arange(len(self)), self.lengths)
 
+    def union(self, other: "Ragged") -> "Ragged":
+        """What is in either, row by row: distinct values in ascending order."""
+        width = int(max(self.values.max(initial=-1), other.values.max(initial=-1))) + 1
+        keys = np.concatenate([each.rows * width + each.values for each in (self, other)])
+        row, value = np.divmod(distinct(keys), max(width, 1))
+        return Ragged.from_pairs(row, value.astype(np.int32), len(self))
+
+    def complement(self, width: int) -> "Ragged":
+        """The values below `width` that are not in each row, ascending."""
+        there = np.zeros((len(self), width), bool)
+        there[self.rows, self.values] = True
+        row, value = np.nonzero(~there)
+        return Ragged.from_pairs(row, value.astype(np.int32), len(self))
+
     def take(self, rows: Ints) -> "Ragged":
         """These rows, in this order."""
         offsets, positions = take_ranges(self.offsets[rows], self.offsets[np.asarray(rows) + 1])
@@ -81,3 +95,16 @@ def take_ranges(starts: Ints, stops: Ints) -> tuple[Ints, Ints]:
     np.cumsum(lengths, out=offsets[1:])
     positions = np.arange(offsets[-1]) + np.repeat(np.asarray(starts) - offsets[:-1], lengths)
     return offsets, positions
+
+
+def first_at(at: Ints, starts: Ints, stops: Ints, moment: Ints) -> Ints:
+    """(R,) the first position in each range [starts, stops) of ascending times that is not before its moment.
+
+    All ranges are bisected together: a single sorted key of user and time would outgrow 64 bits at some thousand users.
+    """
+    low, high = starts.copy(), stops.copy()
+    while (open_ := low < high).any():
+        middle = np.where(open_, (low + high) // 2, 0)
+        earlier = open_ & (at[middle] < moment)
+        low, high = np.where(earlier, middle + 1, low), np.where(open_ & ~earlier, middle, high)
+    return low

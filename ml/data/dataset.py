@@ -1,6 +1,6 @@
 """The published marts as arrays: vocabularies, the event log, and the cases cut from it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -10,29 +10,14 @@ import numpy as np
 import pandas as pd
 
 from ml.artifacts import manifest
-from ml.data.arrays import Floats, Indices, Ints, Ragged, Strings, distinct
+from ml.data.arrays import Floats, Indices, Ints, Ragged, distinct, first_at
+from ml.data.facts import FactTable, UserStates, item_facts, user_states
+from ml.data.holdings import Holdings
+from ml.data.knowledge import Knowledge
 from ml.data.requests import Cases, History, Requests
+from ml.data.vocabulary import Vocabulary, encoded
 from ml.data.windows import Windows, to_micros
 from ml.domains import Domain, Source, get_domain
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """Identifiers in their fixed order; a number in the arrays is a position here."""
-
-    ids: Strings  # (V,) text, sorted
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @cached_property
-    def _index(self) -> pd.Index:
-        return pd.Index(self.ids)
-
-    def encode(self, ids: object) -> Indices:
-        """Positions of these identifiers; -1 for those not here."""
-        found: Indices = self._index.get_indexer(pd.Index(ids)).astype(np.int32)
-        return found
 
 
 @dataclass(frozen=True)
@@ -85,10 +70,16 @@ class Dataset:
     places: Vocabulary
     log: Log
     catalogue: pd.DataFrame  # one row an item, in vocabulary order
+    knowledge: Knowledge = field(default_factory=Knowledge.none)
+    item_facts: FactTable = field(default_factory=FactTable.none)  # one row an item, in vocabulary order
 
     def before(self, moment: int) -> "Dataset":
         """The same vocabularies with only the events strictly before an instant."""
-        return replace(self, log=self.log.before(moment))
+        return replace(self, log=self.log.before(moment), knowledge=self.knowledge.before(moment))
+
+    def told(self, requests: Requests) -> Requests:
+        """The same requests with what was known of their users beside events."""
+        return self.knowledge.told(requests, self.log.items)
 
     def snapshot_of(self, moment: Ints) -> Ints:
         """The latest feature snapshot at or before each moment (ASOF); the first one where there is none."""
@@ -107,34 +98,51 @@ def load_dataset(path: Path) -> Dataset:
         catalogue = connection.execute(
             "SELECT * FROM read_parquet($path) ORDER BY item_id", {"path": str(path / "items.parquet")}
         ).df()
-        weights = pd.DataFrame(domain.event_weights.items(), columns=["event_type", "weight"])
+        told = dict.fromkeys([*domain.holdings.begin, *domain.holdings.end], 0.0) | domain.event_weights
+        weights = pd.DataFrame(told.items(), columns=["event_type", "weight"])
         connection.register("weights", weights)
         events = connection.execute(
             """
             SELECT user_id, item_id, session_id, place_id, epoch_us(occurred_at) AS at, weight,
                    coalesce(value, 0) AS value, event_type
             FROM read_parquet($path) JOIN weights USING (event_type)
-            WHERE weight > 0
+            WHERE weight > 0 OR list_contains($holdings, event_type)
             ORDER BY user_id, occurred_at, session_id, session_position, event_id
             """,
-            {"path": str(path / "events.parquet")},
+            {"path": str(path / "events.parquet"), "holdings": [*domain.holdings.begin, *domain.holdings.end]},
         ).df()
     items = Vocabulary(catalogue["item_id"].to_numpy(object))
-    users, user = _encoded(events["user_id"])
-    _, session = _encoded(events["session_id"])
-    places, place = _encoded(events["place_id"])
+    users, user = _users(path, events["user_id"], domain)
+    _, session = encoded(events["session_id"])
+    places, place = encoded(events["place_id"])
+    item, at, kind = items.encode(events["item_id"]), events["at"].to_numpy(np.int64), events["event_type"]
     log = Log(
-        user=user, item=items.encode(events["item_id"]), at=events["at"].to_numpy(np.int64), session=session,
-        place=place, weight=events["weight"].to_numpy(np.float32), value=events["value"].to_numpy(np.float32),
-        target=events["event_type"].isin(domain.target_events).to_numpy(), users=len(users), items=len(items),
+        user=user, item=item, at=at, session=session, place=place, weight=events["weight"].to_numpy(np.float32),
+        value=events["value"].to_numpy(np.float32), target=kind.isin(domain.target_events).to_numpy(),
+        users=len(users), items=len(items),
     )  # fmt: skip
-    return Dataset(path, domain, source, windows, users, items, places, log, catalogue)
+    begins, ends = (kind.isin(types).to_numpy() for types in (domain.holdings.begin, domain.holdings.end))
+    held = begins | ends
+    facts = (
+        user_states(path / "user_states.parquet", users, domain.user_facts) if domain.user_facts else UserStates.none()
+    )
+    knowledge = Knowledge(facts, Holdings.of_events(user[held], item[held], at[held], begins[held]), domain.outputs)
+    return Dataset(
+        path, domain, source, windows, users, items, places, log.where(log.weight > 0), catalogue, knowledge,
+        item_facts(catalogue, domain.item_facts),
+    )  # fmt: skip
 
 
-def _encoded(column: pd.Series) -> tuple[Vocabulary, Indices]:
-    """A sorted vocabulary of a column and the positions of its values in it; -1 for missing ones."""
-    codes, ids = pd.factorize(column, sort=True)
-    return Vocabulary(np.asarray(ids, object)), codes.astype(np.int32)
+def _users(path: Path, seen: pd.Series, domain: Domain) -> tuple[Vocabulary, Indices]:
+    """Everybody who did something and, where users have facts, everybody else who is known; and who did each event."""
+    if not domain.user_facts:
+        return encoded(seen)
+    with duckdb.connect() as connection:
+        known = connection.execute(
+            "SELECT DISTINCT user_id FROM read_parquet($path)", {"path": str(path / "user_states.parquet")}
+        ).df()["user_id"]
+    users, codes = encoded(pd.concat([seen, known], ignore_index=True))
+    return users, codes[: len(seen)]
 
 
 def requests_for(log: Log, user: Indices, moment: Ints) -> Requests:
@@ -151,19 +159,6 @@ def requests_for(log: Log, user: Indices, moment: Ints) -> Requests:
         np.asarray(user, np.int32), np.asarray(moment, np.int64), place,
         log.history().cut(starts, stops), Ragged.empty(len(user)),
     )  # fmt: skip
-
-
-def first_at(at: Ints, starts: Ints, stops: Ints, moment: Ints) -> Ints:
-    """(R,) the first position in each range [starts, stops) of ascending times that is not before its moment.
-
-    All ranges are bisected together: a single sorted key of user and time would outgrow 64 bits at some thousand users.
-    """
-    low, high = starts.copy(), stops.copy()
-    while (open_ := low < high).any():
-        middle = np.where(open_, (low + high) // 2, 0)
-        earlier = open_ & (at[middle] < moment)
-        low, high = np.where(earlier, middle + 1, low), np.where(open_ & ~earlier, middle, high)
-    return low
 
 
 def user_cases(log: Log, start: int, stop: int) -> Cases:
@@ -198,6 +193,5 @@ def session_cases(log: Log, start: int, stop: int) -> Cases:
 def cases_in(dataset: Dataset, start: datetime, stop: datetime) -> list[Cases]:
     """The cases of [start, stop), one batch a cadence (all of a batch share their feature snapshot)."""
     cut = {"user": user_cases, "session": session_cases}[dataset.domain.protocol.unit]
-    cadence = dataset.windows.cadence
-    moments = dataset.windows.moments(start, stop)
-    return [cut(dataset.log, to_micros(at), to_micros(at + cadence)) for at in moments]
+    cases = [cut(dataset.log, to_micros(at), to_micros(end)) for at, end in dataset.windows.cadences(start, stop)]
+    return [replace(each, requests=dataset.told(each.requests)) for each in cases]

@@ -1,10 +1,11 @@
 """What a recommender is asked: R requests as arrays, each with only what was known before its moment."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ml.data.arrays import Floats, Indices, Ints, Ragged, take_ranges
+from ml.data.facts import FactTable
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ class Requests:
     place: Indices  # (R,) row of the place vocabulary (a store); -1: unknown
     history: History  # everything of the user before the moment, the current session included
     session: Ragged  # items of the current session so far; often empty
+    facts: FactTable = field(default_factory=FactTable.none)  # (R,) what was known of the user; no facts: no rows
+    held: Ragged | None = None  # the items that the user has; None: nobody has anything
+    barred: Ragged | None = None  # items that the slate is not for, since the user has them, or has not; None: none
 
     def __len__(self) -> int:
         return len(self.user)
@@ -57,8 +61,16 @@ class Requests:
         """These requests, in this order."""
         rows = np.asarray(rows)
         return Requests(
-            self.user[rows], self.moment[rows], self.place[rows], self.history.take(rows), self.session.take(rows)
-        )
+            self.user[rows], self.moment[rows], self.place[rows], self.history.take(rows), self.session.take(rows),
+            self.facts.take(rows) if self.facts.facts else self.facts,
+            self.held and self.held.take(rows), self.barred and self.barred.take(rows),
+        )  # fmt: skip
+
+    def without(self, exclude: Ragged | None) -> Ragged | None:
+        """The items to leave out: these, and those barred."""
+        if exclude is None or self.barred is None:
+            return self.barred if exclude is None else exclude
+        return exclude.union(self.barred)
 
     def with_session(self, session: Ragged) -> "Requests":
         """The same requests in the middle of these sessions."""

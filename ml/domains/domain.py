@@ -2,13 +2,12 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from ml.domains.facts import Fact
+from ml.domains.frozen import Frozen
 
-class Frozen(BaseModel):
-    """A value: typed, validated, immutable, and strict about names it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+Outputs = Literal["new", "owned", "mixed"]
 
 
 class Protocol(Frozen):
@@ -24,6 +23,9 @@ class Protocol(Frozen):
         "`session`: each next item of a session, from its prefix.",
     )
     cadence_days: int = Field(7, ge=1, le=31, description="Days between two feature snapshots.")
+    cadence_months: int | None = Field(
+        None, ge=1, le=12, description="Calendar months between two feature snapshots, in place of `cadence_days`."
+    )
     day_starts_at_hour: int = Field(0, ge=0, le=23, description="Hour (UTC) at which the source's day begins.")
     ranker_cadences: int = Field(4, ge=1)
     validation_cadences: int = Field(2, ge=1)
@@ -78,6 +80,13 @@ class DataRules(Frozen):
     event_types: tuple[str, ...] = Field(description="Every event type that the source may send.")
 
 
+class Holdings(Frozen):
+    """Events after which a user has an item, and after which no longer; a domain of goods that are used up has none."""
+
+    begin: tuple[str, ...] = ()
+    end: tuple[str, ...] = ()
+
+
 class Domain(Frozen):
     """One business that Slate recommends for."""
 
@@ -87,6 +96,12 @@ class Domain(Frozen):
     user_noun: str = Field("user", description="What people call a user in reports.")
     event_weights: dict[str, float] = Field(description="How much an event says about liking; 0: nothing.")
     target_events: tuple[str, ...] = Field(description="The events that a recommendation should bring about.")
+    holdings: Holdings = Holdings()
+    outputs: Outputs = Field(
+        "mixed", description="Items that a slate may hold: those the user has not (`new`), has (`owned`), or any."
+    )
+    user_facts: dict[str, Fact] = Field({}, description="Attributes of users, by name.")
+    item_facts: dict[str, Fact] = Field({}, description="Attributes of items, by name.")
     protocol: Protocol = Protocol()
     quotas: dict[str, int] = Field(description="Candidates each retriever hands to the ranker.")
     on_request: tuple[str, ...] = Field((), description="Retrievers that a training has only where they are chosen.")

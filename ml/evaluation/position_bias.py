@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.evaluation.arrays import Doubles
 from ml.evaluation.significance import intervals, mean_interval, means, paired_difference, resampled_means
 from ml.logs import progress

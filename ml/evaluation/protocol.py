@@ -52,13 +52,13 @@ def allowed(requests: Requests, mode: Mode) -> Allowed:
     """
     match mode:
         case "all":
-            return Allowed()
+            return Allowed(exclude=requests.barred)
         case "discoveries":
-            return Allowed(exclude=requests.history.items)
+            return Allowed(exclude=requests.without(requests.history.items))
         case "repeats":
-            return Allowed(only=requests.history.items)
+            return Allowed(exclude=requests.barred, only=requests.history.items)
         case "completion":
-            return Allowed(exclude=requests.session)
+            return Allowed(exclude=requests.without(requests.session))
 
 
 @dataclass(frozen=True)

@@ -90,13 +90,11 @@ def batches_in(
     new = hidden if as_new is None else as_new
     by_session = dataset.domain.protocol.unit == "session"
     batches: list[Batch] = []
-    for at, cases in zip(dataset.windows.moments(start, stop), cases_in(dataset, start, stop), strict=True):
+    for (at, end), cases in zip(dataset.windows.cadences(start, stop), cases_in(dataset, start, stop), strict=True):
         if by_session:
             batches.append(known_user_batch(dataset.log, cases, to_micros(at), heavy_share=None))
         else:
-            batches += _user_batches(
-                dataset, cases, (to_micros(at), to_micros(at + dataset.windows.cadence)), (hidden, new), seed
-            )
+            batches += _user_batches(dataset, cases, (to_micros(at), to_micros(end)), (hidden, new), seed)
     return [batch for batch in batches if len(batch.requests)]
 
 

@@ -1,5 +1,7 @@
 """Known users made new again: their history cut to the latest few sessions, their number forgotten."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ml.data.arrays import Ints
@@ -9,14 +11,14 @@ from ml.data.requests import History, Requests
 def as_new_users(requests: Requests, sessions: int) -> Requests:
     """The requests as unknown users would make them whose history is the latest `sessions` sessions.
 
-    Whoever has no session left has no known place either.
+    Whoever has no session left has no known place either. What a form says of a person stays known, and what they have.
     """
     history = requests.history
     kept = np.flatnonzero(sessions_after(history) < sessions)
     offsets = np.searchsorted(kept, history.offsets).astype(np.int64)
     short = History(offsets, history.item[kept], history.at[kept], history.session[kept], history.weight[kept])
     place = np.where(np.diff(offsets) > 0, requests.place, -1).astype(np.int32)
-    return Requests(np.full(len(requests), -1, np.int32), requests.moment, place, short, requests.session)
+    return replace(requests, user=np.full(len(requests), -1, np.int32), place=place, history=short)
 
 
 def sessions_after(history: History) -> Ints:

@@ -13,7 +13,7 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from ml.data.schema import TABLES
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.errors import BadInput
 from ml.settings import settings
 

@@ -10,7 +10,8 @@ import pandas as pd
 
 from ml.artifacts import manifest
 from ml.data.arrays import Floats, Indices, Ints
-from ml.data.dataset import Dataset, Vocabulary
+from ml.data.dataset import Dataset
+from ml.data.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

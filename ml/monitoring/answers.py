@@ -62,7 +62,7 @@ def answers_of(
     """
     parts = []
     for at in moments:
-        (cases,) = cases_in(dataset, at, at + dataset.windows.cadence)
+        (cases,) = cases_in(dataset, at, dataset.windows.end_of(at))
         if len(cases):
             parts.append(_asked(model, dataset, features, at, _sampled(cases, CASES // len(moments), seed)))
     return _joined(parts) if parts else None

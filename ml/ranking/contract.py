@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol, Self
 import numpy as np
 
 from ml.data.arrays import Floats, Indices, Ints
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.ranking.frame import Frame
 
 DESCRIPTION = "ranker.json"  # in the folder of every saved ranker: its name under `ranker`, and what it reads

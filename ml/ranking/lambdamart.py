@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ml.artifacts import read_json, write_json
 from ml.data.arrays import Floats, Ints
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.ranking.contract import DESCRIPTION, LabelledFrame, dcg, ndcg
 from ml.ranking.frame import Frame
 from ml.searched import Searched

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any
 
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.logs import get_logger
 from ml.ranking import get_ranker
 from ml.ranking.contract import LabelledFrame, Ranker, ndcg

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array, csr_matrix
 
 from ml.data.arrays import Floats
 from ml.data.requests import Requests
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.history import decay, history_matrix
 from ml.retrieval.sparse import summed

@@ -15,7 +15,7 @@ from pydantic import Field
 from ml.data.arrays import Floats, Strings
 from ml.data.dataset import Log
 from ml.data.requests import Requests
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.history import decay, history_matrix
 from ml.retrieval.stored import Stored

@@ -9,7 +9,7 @@ import numpy as np
 from ml.data.arrays import Floats, Indices, Ints, Ragged, Reals, distinct, is_among
 from ml.data.dataset import Dataset
 from ml.data.requests import Requests
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 
 
 @dataclass(frozen=True)

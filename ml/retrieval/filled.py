@@ -8,7 +8,7 @@ import numpy as np
 
 from ml.data.arrays import Floats, Ints
 from ml.data.requests import Requests
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.personal_frequency import PersonalFrequency, PersonalFrequencyParameters
 from ml.retrieval.popularity import Popularity, PopularityParameters

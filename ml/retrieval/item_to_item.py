@@ -14,7 +14,7 @@ from scipy.sparse import csr_array, vstack
 from ml.data.arrays import Floats, distinct
 from ml.data.dataset import Log
 from ml.data.requests import Requests
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.history import history_matrix
 from ml.retrieval.sparse import add_scores, product_scores, rows_of, strongest, summed

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from ml.data.arrays import Floats
 from ml.data.requests import Requests
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.history import decay, sessions_since
 from ml.retrieval.sparse import dense_scores, summed

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from ml.data.arrays import Bools, Floats
 from ml.data.dataset import Log
 from ml.data.requests import Requests
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.history import decay
 from ml.retrieval.sparse import rows_of, summed

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ml.artifacts import read_json, write_json
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 
 PARAMETERS = "parameters.json"
 SPARSE_PARTS = ("data", "indices", "indptr", "shape")

@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from ml.data.arrays import Floats, Ints
 from ml.data.dataset import Log
 from ml.data.requests import History, Requests
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.retrieval.contract import State, TrainingData, top_k
 from ml.retrieval.history import sessions_since
 from ml.retrieval.sparse import add_scores, product_scores, rows_of, summed

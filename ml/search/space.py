@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import create_model
 from pydantic.fields import FieldInfo
 
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.searched import Searched, SearchedAmong
 
 if TYPE_CHECKING:

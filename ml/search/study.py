@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.logs import get_logger, progress
 from ml.search.space import as_drawn, as_meant, distributions
 

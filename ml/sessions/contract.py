@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, Protocol, Self
 
 from ml.data.arrays import Floats, Ragged
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.retrieval.contract import Ranking
 from ml.sessions.sessions import Queries, Sessions
 

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from ml.data.arrays import Floats, Indices, Ragged
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.retrieval.contract import Ranking
 from ml.sessions.sessions import HalfLife, Queries, Sessions
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from scipy.sparse import coo_array, csr_array
 
 from ml.data.arrays import Floats, Indices, Ints, Ragged
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.retrieval.contract import Ranking
 from ml.searched import Searched
 from ml.sessions.kernels import clear, jit, rank_in_threads, score_in_threads, take_best

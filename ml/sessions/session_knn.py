@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from ml.data.arrays import Floats, Indices, Ints, Ragged
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.retrieval.contract import Ranking
 from ml.searched import Searched, SearchedAmong
 from ml.sessions import session_knn_kernels as kernels

@@ -9,7 +9,7 @@ from ml.artifacts import code_digest, digest
 from ml.baskets.configuration import BasketsConfiguration
 from ml.baskets.loading import load_history
 from ml.benchmark_file import Choice, Chosen
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.errors import BadInput
 from ml.parameter_file import named_file
 from ml.search.space import outside, searched_otherwise

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from ml.data.arrays import Ints
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.errors import BadInput
 from ml.evaluation.arrays import Doubles
 from ml.evaluation.metrics import ACCURACY_NAMES

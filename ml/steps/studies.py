@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.errors import BadInput
 from ml.logs import get_logger
 from ml.search import Trial, run_study, searched_parameters

@@ -10,7 +10,7 @@ from typing import Any
 
 from ml.artifacts import artifact_path, manifest, read_json
 from ml.data.landing import partitions, read_source
-from ml.data.windows import default_as_of, parse_as_of
+from ml.data.windows import default_as_of, later, parse_as_of
 from ml.domains import Protocol, Source, get_domain
 from ml.errors import BadInput, RunFailed
 from ml.settings import changed_settings, settings
@@ -56,7 +56,7 @@ def find_features(domain: str, as_of: str) -> Path | None:
 
 def refuse_too_little(domain: str, protocol: Protocol, as_of: datetime, first: datetime) -> None:
     """Raise `BadInput` where not even one cadence of events lies before all that a training cuts off."""
-    needed = timedelta(days=protocol.snapshots * protocol.cadence_days)
+    needed = as_of - later(as_of, -protocol.snapshots, protocol)
     if as_of - needed < first:
         raise BadInput(
             f"as_of: {as_of:%Y-%m-%d} leaves too little to learn from. {domain}'s data begin on {first:%Y-%m-%d} and a "

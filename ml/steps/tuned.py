@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.errors import BadInput
 from ml.parameter_file import read_parameters
 from ml.settings import settings

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError
 
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.errors import BadInput
 from ml.settings import settings
 

@@ -14,7 +14,7 @@ from ml.data.dataset import Dataset, cases_in, load_dataset
 from ml.data.requests import Requests
 from ml.data.windows import Windows, to_micros
 from ml.domains import Protocol
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.features.store import FeatureStore
 from ml.ranking.candidates import merge
 from ml.ranking.lambdamart import LambdaMart, LambdaMartParameters

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ml.data.arrays import Floats, Ragged
-from ml.data.dataset import Dataset, Log, Vocabulary
+from ml.data.dataset import Dataset, Log
 from ml.data.requests import History, Requests
+from ml.data.vocabulary import Vocabulary
 from ml.data.windows import Windows, to_micros
 from ml.domains import Protocol, Source, get_domain
 from ml.features.store import Snapshot, Table

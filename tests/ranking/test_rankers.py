@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.errors import BadInput
 from ml.ranking import RANKERS, LabelledFrame, Ranker, get_ranker, load_ranker
 from ml.ranking.contract import dcg, ndcg

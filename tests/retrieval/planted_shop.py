@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ml.data.arrays import Ragged
-from ml.data.dataset import Dataset, Log, Vocabulary, requests_for
+from ml.data.dataset import Dataset, Log, requests_for
 from ml.data.requests import Requests
+from ml.data.vocabulary import Vocabulary
 from ml.data.windows import Windows, to_micros
 from ml.domains import Source, get_domain
 from ml.retrieval import State, TrainingData

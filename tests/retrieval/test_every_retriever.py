@@ -7,8 +7,8 @@ import numpy as np
 import planted_shop as shop
 import pytest
 
-from ml.data.dataset import Vocabulary
 from ml.data.requests import Requests
+from ml.data.vocabulary import Vocabulary
 from ml.errors import BadInput
 from ml.retrieval import RETRIEVERS, Retriever, get_retriever, top_k
 

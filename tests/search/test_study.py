@@ -9,7 +9,7 @@ from typing import Annotated
 import pytest
 from pydantic import Field
 
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.search import Trial, run_study, searched_parameters
 from ml.search.space import distributions, outside, searched_otherwise
 from ml.search.study import best

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_v
 
 from ml.data.schema import BOOLEAN, DOUBLE, TABLES, TIMESTAMP, VARCHAR, absent_columns
 from ml.domains import Domain, Protocol, Source
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.errors import BadInput
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 
 
 class DcnParameters(Frozen):

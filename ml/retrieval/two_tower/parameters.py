@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.searched import Searched
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ml.artifacts import read_json, write_json
 from ml.data.arrays import Floats
 from ml.data.requests import Requests
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.two_tower.inputs import cadence_of, popularity
 from ml.retrieval.two_tower.parameters import TwoTowerParameters

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, distinct, take_ranges
-from ml.data.dataset import Dataset, Log, first_at
+from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, distinct, first_at, take_ranges
+from ml.data.dataset import Dataset, Log
 from ml.data.windows import to_micros
 from ml.retrieval.two_tower.inputs import Views, cadence_of
 

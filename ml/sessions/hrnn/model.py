@@ -10,7 +10,7 @@ import numpy as np
 
 from ml.artifacts import read_json, write_json
 from ml.data.arrays import Floats, Ints, Ragged
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.retrieval.contract import Ranking
 from ml.sessions.hrnn.course import NOTHING, Spent
 from ml.sessions.hrnn.parameters import HrnnParameters

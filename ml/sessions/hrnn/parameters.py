@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.searched import Searched
 from ml.sessions.sessions import HalfLife
 

@@ -10,7 +10,7 @@ import numpy as np
 from ml.artifacts import read_json, write_json
 from ml.data.arrays import Bools, Floats
 from ml.data.requests import Requests
-from ml.domains.domain import Frozen
+from ml.domains.frozen import Frozen
 from ml.retrieval.contract import State, TrainingData
 from ml.sessions.hrnn_retriever.parameters import HrnnRetrieverParameters
 from ml.sessions.hrnn_retriever.prior import recent_prior

@@ -1,0 +1,33 @@
+"""What is known of users beside their events: their facts, and what they have."""
+
+from dataclasses import dataclass, replace
+
+from ml.data.facts import UserStates
+from ml.data.holdings import Holdings
+from ml.data.requests import Requests
+from ml.domains.domain import Outputs
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Facts and holdings of all users, and which items slates are for (`Domain.outputs`)."""
+
+    facts: UserStates
+    holdings: Holdings
+    outputs: Outputs
+
+    @classmethod
+    def none(cls) -> "Knowledge":
+        """Nothing is known but events."""
+        return cls(UserStates.none(), Holdings.none(), "mixed")
+
+    def before(self, moment: int) -> "Knowledge":
+        """The same without what was taken or given up from an instant on; facts are asked with their moment."""
+        return replace(self, holdings=self.holdings.before(moment))
+
+    def told(self, requests: Requests, items: int) -> Requests:
+        """The same requests with what was known of their users at their moments, of a catalogue of so many items."""
+        held = self.holdings.at(requests.user, requests.moment)
+        facts = self.facts.at(requests.user, requests.moment)
+        barred = {"new": held, "owned": held.complement(items)}.get(self.outputs)
+        return replace(requests, facts=facts, held=held, barred=barred)
