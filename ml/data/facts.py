@@ -171,6 +171,8 @@ def read_facts(
 
 def item_facts(catalogue: pd.DataFrame, facts: Mapping[str, Fact]) -> FactTable:
     """The facts of every item of a catalogue, in its order."""
+    if not facts:
+        return FactTable.none()
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         rows = catalogue[["attributes"]].assign(place=np.arange(len(catalogue)))

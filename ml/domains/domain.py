@@ -102,6 +102,9 @@ class Domain(Frozen):
     )
     user_facts: dict[str, Fact] = Field({}, description="Attributes of users, by name.")
     item_facts: dict[str, Fact] = Field({}, description="Attributes of items, by name.")
+    guarded_categories: tuple[str, ...] = Field(
+        (), description="Categories of items that no model may score by protected facts, such as credit."
+    )
     protocol: Protocol = Protocol()
     quotas: dict[str, int] = Field(description="Candidates each retriever hands to the ranker.")
     on_request: tuple[str, ...] = Field((), description="Retrievers that a training has only where they are chosen.")
@@ -115,6 +118,16 @@ class Domain(Frozen):
     data_rules: DataRules
     retrain_schedule: str = Field("0 3 * * 1", description="Cron expression (UTC) of the features DAG.")
     monitor_schedule: str = Field("0 6 * * 1", description="Cron expression (UTC) of the monitor DAG.")
+
+    def facts_of_models(self, *, guarded: bool) -> tuple[str, ...]:
+        """The facts of users that a model may read.
+
+        Args:
+            guarded: Whether it scores items of the guarded categories too: protected facts are left out then.
+        """
+        return tuple(
+            name for name, fact in self.user_facts.items() if fact.for_models and not (guarded and fact.protected)
+        )
 
     @property
     def usual_retrievers(self) -> tuple[str, ...]:
