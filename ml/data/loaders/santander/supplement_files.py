@@ -142,6 +142,7 @@ def split(connection: duckdb.DuckDBPyConnection, file: SupplementFile, months: S
     """Write the rows of each month below a folder, from where `SupplementFile.scratch` reads them."""
     month = _month(file.supplement, months)
     query = f"SELECT {_typed(file.supplement)}, {month} AS of_month FROM {file.raw.scan} WHERE {month} IS NOT NULL"
+    folder.mkdir(exist_ok=True)
     connection.execute(f"SET partitioned_write_flush_threshold = {ROWS_HELD}")
     connection.execute(
         f"COPY ({query}) TO {literal(folder / file.supplement.name)} "
