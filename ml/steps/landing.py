@@ -80,8 +80,7 @@ def _last_origin(domain: Domain) -> Origin:
 def _plan(domain: Domain, origin: Origin) -> tuple[Stage, Source]:
     folder = Path(origin.data_folder) if origin.data_folder else None
     if origin.mapping is None:
-        loader = get_loader(origin.source or domain.loader)
-        return loader.open(folder), loader.source
+        return get_loader(origin.source or domain.loader).open(folder)
     read = read_mapping(Path(origin.mapping), domain, folder)
     return lambda writer: mapped.stage(writer, read), read.mapping.declared_source()
 

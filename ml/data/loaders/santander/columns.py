@@ -108,3 +108,7 @@ KINDS = MappingProxyType(
         **dict.fromkeys(PRODUCTS, Kind.FLAG),
     }
 )
+# Path of each product's page on the bank's site: its short name inside the flag.
+PAGES = MappingProxyType(
+    {f"/products/{flag.removeprefix('ind_').removesuffix('_ult1').removesuffix('_fin')}": flag for flag in PRODUCTS}
+)
