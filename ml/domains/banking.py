@@ -1,6 +1,7 @@
 """Banking: a retail bank whose customers add products to those they have, month by month."""
 
 from ml.domains.banking_facts import ITEM_FACTS, USER_FACTS
+from ml.domains.banking_rules import BANKING_ELIGIBILITY
 from ml.domains.domain import DataRules, Domain, Gate, Holdings, Protocol
 
 BANKING = Domain(
@@ -23,6 +24,7 @@ BANKING = Domain(
     user_facts=USER_FACTS,
     item_facts=ITEM_FACTS,
     guarded_categories=("credit",),
+    eligibility=BANKING_ELIGIBILITY,
     # Snapshots are monthly, and seasons need most of a year to learn from.
     protocol=Protocol(cadence_months=1, ranker_cadences=2, validation_cadences=1, test_cadences=4),
     # Every product is scored, so each retriever is an opinion for the ranker rather than a filter.
