@@ -41,7 +41,7 @@ BANKING = Domain(
         event_types=(
             # "add" is the source's word, "purchase" the contract's: the gates before and after dbt read either.
             "hold", "add", "purchase", "drop", "view", "calculate", "start_application", "contact",
-            "apply", "approve", "refuse", "withdraw",
+            "apply", "approve", "refuse", "withdraw", "decline",
         )
     ),
     retrain_schedule="0 3 1 * *",
