@@ -15,7 +15,6 @@ from ml.data.loaders.santander.repairs import NO_FACTS, Repair, Repairs
 from ml.data.sql import literal
 from ml.errors import BadInput
 
-
 SHARE_LEFT = 0.5  # of the month before: no more than that is no month of a bank
 FEWEST_CUSTOMERS = 50  # of the month before, below which their number is left to chance
 
