@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "generate": "generating",
     "land": "landing",
     "validate_landing": "validating",
     "plan": "features",

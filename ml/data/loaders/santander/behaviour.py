@@ -16,7 +16,12 @@ LONGEST_SESSION = "INTERVAL 1 DAY"  # one that began before the month may go on 
 def behaviour_parts(
     files: Mapping[str, SupplementFile], month: Month, before: Month | None, code: str
 ) -> dict[str, Part]:
-    """The partitions of a month's events, by the name of their file; a file without rows in it has none."""
+    """The partitions of a month's events, by the name of their file; a file without rows in it has none.
+
+    Of the test month nothing lands but facts, not even the end of a session that began before it.
+    """
+    if not month.file.has_products:
+        return {}
     contents = {each.name: _content(files[each.name], month, before) for each in BEHAVIOUR if each.name in files}
     return {
         name: Part("interactions", f"{month.name} {name}", {"loader": code, "day": str(month.day), **content})

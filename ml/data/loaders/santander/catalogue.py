@@ -45,8 +45,8 @@ def _refuse_other_products(connection: duckdb.DuckDBPyConnection, file: Suppleme
     listed = [row[0] for row in connection.execute(f"SELECT product FROM {file.raw.scan} ORDER BY 1").fetchall()]
     missing = [flag for flag in PRODUCTS if flag not in listed]
     twice = sorted({flag for flag in listed if listed.count(flag) > 1})
-    problems = [f"lacks {', '.join(missing)}"] if missing else []
-    problems += [f"lists {', '.join(twice)} more than once"] if twice else []
+    problems = [f"lack {', '.join(missing)}"] if missing else []
+    problems += [f"list {', '.join(twice)} more than once"] if twice else []
     if problems:
         raise BadInput(
             f"{file.raw.path}: column 'product': the {len(listed)} rows {' and '.join(problems)}. "

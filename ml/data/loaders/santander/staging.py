@@ -20,7 +20,7 @@ from ml.data.loaders.santander.files import snapshot_files
 from ml.data.loaders.santander.repairs import Repairs, total
 from ml.data.loaders.santander.supplement_files import refuse_repeated_finances, split, supplement_files
 from ml.data.loaders.santander.supplements import CATALOGUE, CONTACTS, FINANCES, SITE_SESSIONS, SUPPLEMENTS
-from ml.data.loaders.santander.survey import Month, refuse_gaps, refuse_repeated_customers, survey
+from ml.data.loaders.santander.survey import Month, refuse_gaps, refuse_halves, refuse_repeated_customers, survey
 from ml.data.schema import absent_columns
 from ml.domains import Source
 from ml.logs import get_logger, progress
@@ -62,6 +62,7 @@ def stage(writer: LandingWriter, folder: Path) -> Repairs:
     """
     months = [month for file in snapshot_files(writer.connection, folder) for month in survey(writer.connection, file)]
     refuse_gaps(months)
+    refuse_halves(months)
     repairs = total(month.repairs for month in months)
     log.info("%s", repairs.table())
     beside = supplement_files(writer.connection, folder, months)
