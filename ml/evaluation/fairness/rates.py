@@ -48,7 +48,7 @@ def rates(
     own = code[:, None] == np.arange(groups)  # (R, G)
     columns = [np.where(own, column[:, None], np.nan) for column in (denominator, *numerators)]
     drawn = resampled_means(np.concatenate(columns, axis=1), unit, seed=seed)
-    under, *over = [np.bincount(code, column, groups) for column in (denominator, *numerators)]
+    under, *over = [np.bincount(code, column, groups).astype(np.float64) for column in (denominator, *numerators)]
     drawn_under, *drawn_over = np.split(drawn, len(columns), axis=1)
     return [
         Rates(_quotient(mean, under), _quotient(sample, drawn_under))

@@ -93,8 +93,8 @@ def _slates(
         in_slate, own = rank < size, place >= 0
         score = np.full((len(part), len(items)), -np.inf, np.float32)
         score[row[own], place[own]] = ranked.score[row[own], rank[own]]
-        counts = (np.bincount(row[kept], minlength=len(part)) for kept in (in_slate, in_slate & own))
-        yield (*counts, score)  # type: ignore[misc]
+        shown, guarded = (np.bincount(row[kept], minlength=len(part)) for kept in (in_slate, in_slate & own))
+        yield shown, guarded, score
 
 
 def _place(items: Indices, found: Indices) -> Ints:
