@@ -27,6 +27,7 @@ _HOME = {
     "train_retriever": "training",
     "train_ranker": "training",
     "train": "training",
+    "fairness": "judging_fairness",
     "evaluate": "evaluating",
     "publish": "publishing",
     "judge": "promotion",
