@@ -63,7 +63,7 @@ def test_it_comes_back_from_json_as_it_was():
     )
 )  # fmt: skip
 def test_whatever_is_known_is_finite_and_within_the_limit(values):
-    facts = {name: FACTS["income"] for name in ("one", "two")}
+    facts = dict.fromkeys(("one", "two"), FACTS["income"])
     batch = FactEncoder.of(FactTable(facts, values, {}))(FactTable(facts, values, {}), len(values))
     assert np.isfinite(batch.numbers).all()
     assert batch.numbers.abs().max() <= LIMIT
