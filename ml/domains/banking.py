@@ -2,7 +2,7 @@
 
 from ml.domains.banking_facts import ITEM_FACTS, USER_FACTS
 from ml.domains.banking_rules import BANKING_ELIGIBILITY
-from ml.domains.domain import DataRules, Domain, Gate, Holdings, Protocol
+from ml.domains.domain import DataRules, Domain, Fairness, Gate, Holdings, Protocol
 
 BANKING = Domain(
     name="banking",
@@ -25,13 +25,14 @@ BANKING = Domain(
     item_facts=ITEM_FACTS,
     guarded_categories=("credit",),
     eligibility=BANKING_ELIGIBILITY,
+    fairness=Fairness(),
     # Snapshots are monthly, and seasons need most of a year to learn from.
     protocol=Protocol(cadence_months=1, ranker_cadences=2, validation_cadences=1, test_cadences=4),
     # Every product is scored, so each retriever is an opinion for the ranker rather than a filter.
     quotas=dict.fromkeys(
-        ("item_to_item", "als", "popularity"), 24
+        ("classifiers", "item_to_item", "als", "popularity", "attribute_towers"), 24
     ),
-    on_request=(),
+    on_request=("attribute_towers",),
     maximum_candidates=24,
     baselines=("item_to_item", "popularity"),
     slate_size=7,
