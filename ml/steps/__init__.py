@@ -43,6 +43,7 @@ _HOME = {
     "bench_ablation": "ablation",
     "bench_two_tower": "two_tower_ablation",
     "bench_baskets": "basket_benchmark",
+    "bench_landing": "landing_benchmark",
     "report": "reporting",
     "status": "standing",
     "leaderboard": "evaluating",
