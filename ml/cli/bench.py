@@ -156,3 +156,16 @@ def bench_baskets(
     from ml import steps
 
     output.emit(steps.bench_baskets(history, following, config, seed=seed), json, output.basket_models)
+
+
+@bench.command("landing", epilog="Example: `slate bench landing --rows 13647309`")
+def bench_landing(
+    rows: Annotated[int, typer.Option(min=1, help="About how many rows the customers' history has.")] = 13_647_309,
+    domain: DomainOption = "banking",
+    seed: SeedOption = 7,
+    json: JsonOption = False,
+) -> None:
+    """Time and memory of landing generated files of a given size, the limit on memory beside it."""
+    from ml import steps
+
+    output.emit(steps.bench_landing(domain, rows, seed=seed), json, output.fields("Landing"))

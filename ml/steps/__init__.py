@@ -45,6 +45,7 @@ _HOME = {
     "bench_two_tower": "two_tower_ablation",
     "bench_two_tower_samples": "two_tower_samples",
     "bench_baskets": "basket_benchmark",
+    "bench_landing": "landing_benchmark",
     "report": "reporting",
     "status": "standing",
     "leaderboard": "evaluating",
