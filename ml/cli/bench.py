@@ -169,3 +169,16 @@ def bench_landing(
     from ml import steps
 
     output.emit(steps.bench_landing(domain, rows, seed=seed), json, output.fields("Landing"))
+
+
+@bench.command("ceiling", epilog="Example: `slate bench ceiling --seeds 41 --seeds 42 --json`")
+def bench_ceiling(
+    domain: DomainOption = "banking",
+    seeds: Annotated[list[int], typer.Option(min=0, help="Seed of generated data; repeatable.")] = [41],  # noqa: B006
+    customers: Annotated[int, typer.Option(min=1000, help="How many are generated for each seed.")] = 20_000,
+    json: JsonOption = False,
+) -> None:
+    """The recommender's share of the best that anybody could reach, on generated data."""
+    from ml import steps
+
+    output.emit(steps.bench_ceiling(domain, seeds=seeds, customers=customers), json, output.ceiling)

@@ -8,6 +8,7 @@ BANKING = Domain(
     name="banking",
     title="Retail bank",
     loader="santander",
+    generator="santander",
     user_noun="customer",
     # In the contract's words (dbt_project/models/staging/banking): to add a product is a purchase.
     event_weights={

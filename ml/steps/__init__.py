@@ -41,6 +41,7 @@ _HOME = {
     "bench_hrnn": "hrnn_speed",
     "bench_users": "user_comparison",
     "bench_warm_start": "warm_start_benchmark",
+    "bench_ceiling": "ceiling_benchmark",
     "bench_ablation": "ablation",
     "bench_two_tower": "two_tower_ablation",
     "bench_two_tower_samples": "two_tower_samples",
