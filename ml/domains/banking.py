@@ -31,14 +31,14 @@ BANKING = Domain(
     protocol=Protocol(cadence_months=1, ranker_cadences=2, validation_cadences=1, test_cadences=4),
     # Every product is scored, so each retriever is an opinion for the ranker rather than a filter.
     quotas=dict.fromkeys(
-        ("classifiers", "item_to_item", "als", "popularity", "attribute_towers"), 24
+        ("classifiers", "logistic", "segment_popularity", "item_to_item", "als", "popularity", "attribute_towers", "hrnn"), 24
     ),
-    on_request=("attribute_towers",),
+    on_request=("attribute_towers", "hrnn"),
     maximum_candidates=24,
-    baselines=("item_to_item", "popularity"),
+    baselines=("segment_popularity", "item_to_item", "logistic", "popularity"),
     slate_size=7,
     registered_model="banking-slate",
-    gate=Gate(metric="ndcg@10"),
+    gate=Gate(metric="map@7"),
     data_rules=DataRules(
         event_types=(
             # "add" is the source's word, "purchase" the contract's: the gates before and after dbt read either.
