@@ -14,11 +14,8 @@ RETRIEVERS: dict[str, str] = {
     "als": "ml.retrieval.als:Als",
     "content": "ml.retrieval.content:Content",
     "two_tower": "ml.retrieval.two_tower:TwoTower",
-<<<<<<< HEAD
     "attribute_towers": "ml.retrieval.attribute_towers:AttributeTowers",
-=======
     "segment_popularity": "ml.retrieval.segment_popularity:SegmentPopularity",
->>>>>>> bk-h4
     "classifiers": "ml.retrieval.classifiers:Classifiers",
     "logistic": "ml.retrieval.classifiers:Logistic",
     # It builds on the session models, a layer above this one: named here, imported by whoever asks for it.

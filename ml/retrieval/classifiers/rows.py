@@ -31,11 +31,7 @@ def training_rows(dataset: Dataset, as_of: int, kept: float, seed: int) -> Train
         seed: Which of them.
     """
     generator = np.random.default_rng(seed)
-<<<<<<< HEAD
-    first = datetime.fromtimestamp(int(dataset.log.at.min(initial=as_of)) / 1e6, UTC)
-=======
     first = from_micros(int(dataset.log.at.min(initial=as_of)))
->>>>>>> bk-h4
     spans = [
         (to_micros(begin), to_micros(end)) for begin, end in dataset.windows.cadences(first, dataset.windows.as_of)
     ]
@@ -68,8 +64,6 @@ def _known(dataset: Dataset, moment: int) -> Bools:
     seen: Bools = np.bincount(log.user[log.at < moment], minlength=log.users) > 0
     facts = dataset.knowledge.facts.at(everybody, np.full(log.users, moment))
     return seen | ~np.isnan(facts.values).all(axis=1) if facts.facts else seen
-<<<<<<< HEAD
-=======
 
 
 def learnable(rows: TrainingRows, least: int) -> Bools:
@@ -77,4 +71,3 @@ def learnable(rows: TrainingRows, least: int) -> Bools:
     taken = (rows.taken & rows.open).sum(axis=0)
     found: Bools = (taken >= max(least, 1)) & (taken < rows.open.sum(axis=0))
     return found
->>>>>>> bk-h4
