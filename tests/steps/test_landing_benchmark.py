@@ -31,7 +31,7 @@ def test_time_and_memory_of_a_landing(home: Path) -> None:
 def test_a_landing_that_fails_is_no_measurement(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = get_domain("retail").model_copy(update={"loader": "nowhere"})
     monkeypatch.setitem(DOMAINS, "retail", broken)
-    with pytest.raises(RunFailed, match="slate land --domain retail --source nowhere .* ended with 2"):
+    with pytest.raises(RunFailed, match=r"slate land --domain retail --source nowhere .* ended with 2"):
         bench_landing("retail", rows=100)
     assert list(home.iterdir()) == []
 

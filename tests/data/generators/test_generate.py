@@ -41,7 +41,7 @@ def test_the_files_of_a_bank(tmp_path):
 def test_the_test_month_has_facts_alone(tmp_path):
     summary = generate(tmp_path / "bank", customers=300, months=3, seed=7)
     train, test = (
-        list(csv.DictReader((tmp_path / "bank" / name).open(encoding="utf-8")))
+        list(csv.DictReader((tmp_path / "bank" / name).read_text(encoding="utf-8").splitlines()))
         for name in ("train_ver2.csv", "test_ver2.csv")
     )
     assert list(test[0]) == list(CUSTOMER_COLUMNS)

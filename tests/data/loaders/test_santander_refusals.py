@@ -110,10 +110,12 @@ def test_two_snapshots_in_one_month(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("left", "is_refused"), [(50, True), (51, False)])
 def test_half_of_the_rows(tmp_path: Path, left: int, is_refused: bool) -> None:
     months = ((JANUARY, 100), (FEBRUARY, 100), (MARCH, left))
-    path = write(tmp_path, [row(day, customer) for day, customers in months[:2] for customer in range(customers)])
+    path = write(
+        tmp_path, [row(day, customer, CURRENT) for day, customers in months[:2] for customer in range(customers)]
+    )
     land(tmp_path)
     landed_before = partitions("retail")
-    write(tmp_path, [row(day, customer) for day, customers in months for customer in range(customers)])
+    write(tmp_path, [row(day, customer, CURRENT) for day, customers in months for customer in range(customers)])
     if not is_refused:
         land(tmp_path)
         return
