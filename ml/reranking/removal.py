@@ -1,0 +1,104 @@
+"""What takes candidates away, each step by itself, so that every reason can be told."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml.data.arrays import Bools, Indices, Ints
+from ml.data.requests import Requests
+from ml.domains.reranking import STOCK, Declined, Repeats, Reranking, Stock
+from ml.reranking.catalogue import DAY_US, Catalogue
+from ml.reranking.choice import Choice
+from ml.reranking.past import NEVER, PairTable, Past
+from ml.reranking.pool import Pool
+
+STEPS = ("rules", "choice", "stock", "bought_lately", "declined")  # in the order of the bits of `Removal.bits`
+NO_CANDIDATES, NO_ELIGIBLE, NOTHING_LEFT, FEW_LEFT = (
+    "no_candidates", "no_eligible_items", "no_items_left", "few_items_left",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Which steps took each of C candidates of R requests away."""
+
+    bits: Ints  # (R, C) bit s: `STEPS[s]` did
+    there: Bools  # (R, C) a candidate at all
+
+    @property
+    def kept(self) -> Bools:
+        """(R, C) the candidates that no step took away."""
+        kept: Bools = self.there & (self.bits == 0)
+        return kept
+
+    @property
+    def counts(self) -> Ints:
+        """(R, S) how many candidates each step took away that none before it had."""
+        first = self.bits & -self.bits  # the lowest bit
+        return np.stack([(self.there & (first == 1 << step)).sum(axis=1) for step in range(len(STEPS))], axis=1)
+
+    def shortfall(self, row: int, k: int) -> str | None:
+        """Why a slate of K places is not full; None where it is."""
+        left = int(self.kept[row].sum())
+        if left >= k:
+            return None
+        if left:
+            return FEW_LEFT
+        if not self.there[row].any():
+            return NO_CANDIDATES
+        eligible = self.there[row] & (self.bits[row] & 1 == 0)
+        return NOTHING_LEFT if eligible.any() else NO_ELIGIBLE
+
+    def steps(self, row: int, column: int) -> tuple[str, ...]:
+        """The steps that took one candidate away."""
+        return tuple(name for step, name in enumerate(STEPS) if self.bits[row, column] >> step & 1)
+
+
+def removal(
+    policy: Reranking, pool: Pool, allowed: Bools, catalogue: Catalogue, past: Past, requests: Requests, choice: Choice
+) -> Removal:
+    """What each step takes away, whatever the others do.
+
+    Args:
+        policy: The domain's.
+        pool: R requests' candidates.
+        allowed: (R, C) what the rules of eligibility leave.
+        catalogue: Of items.
+        past: What users did.
+        requests: Whose, and when.
+        choice: What the persons chose.
+    """
+    there = pool.item >= 0
+    outside = np.zeros(pool.item.shape, bool)
+    steps: tuple[Bools, ...] = (
+        ~allowed,
+        ~choice.fits(policy, catalogue)[pool.item],
+        _scarce(policy.stock, catalogue)[pool.item] if policy.stock else outside,
+        _bought_lately(policy.repeats, past.bought, pool.item, requests) if policy.repeats else outside,
+        _declined(policy.declined, past.declined, pool.item, requests) if policy.declined else outside,
+    )
+    return Removal(sum((step.astype(np.int64) << bit for bit, step in enumerate(steps)), np.int64(0)) * there, there)
+
+
+def _scarce(policy: Stock, catalogue: Catalogue) -> Bools:
+    stock = catalogue.number(STOCK)
+    return np.where(np.isnan(stock), not policy.keep_unknown, stock <= policy.minimum)
+
+
+def _bought_lately(policy: Repeats, bought: PairTable, item: Indices, requests: Requests) -> Bools:
+    """(R, C) what is not due again yet."""
+    last, interval = bought.at(requests.user[:, None], item)
+    usual = np.where(np.isnan(interval), policy.otherwise_days, interval)
+    return _days_since(last, requests) < policy.due_share * usual
+
+
+def _declined(policy: Declined, declined: PairTable, item: Indices, requests: Requests) -> Bools:
+    last, _ = declined.at(requests.user[:, None], item)
+    return _days_since(last, requests) < policy.days
+
+
+def _days_since(last: Ints, requests: Requests) -> np.ndarray:
+    """(R, C) days from a time to the request's moment; infinite where it never was."""
+    never = last == NEVER
+    elapsed = requests.moment[:, None] - np.where(never, 0, last)
+    return np.where(never, np.inf, elapsed / DAY_US)
