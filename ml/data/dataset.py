@@ -14,6 +14,7 @@ from ml.data.arrays import Floats, Indices, Ints, Ragged, distinct, first_at
 from ml.data.facts import FactTable, UserStates, item_facts, user_states
 from ml.data.holdings import Holdings
 from ml.data.knowledge import Knowledge
+from ml.data.occurrences import Occurrences
 from ml.data.requests import Cases, History, Requests
 from ml.data.vocabulary import Vocabulary, encoded
 from ml.data.windows import Windows, to_micros
@@ -98,7 +99,8 @@ def load_dataset(path: Path) -> Dataset:
         catalogue = connection.execute(
             "SELECT * FROM read_parquet($path) ORDER BY item_id", {"path": str(path / "items.parquet")}
         ).df()
-        told = dict.fromkeys([*domain.holdings.begin, *domain.holdings.end], 0.0) | domain.event_weights
+        without_weight = [*domain.holdings.begin, *domain.holdings.end, *domain.eligibility.event_types]
+        told = dict.fromkeys(without_weight, 0.0) | domain.event_weights
         weights = pd.DataFrame(told.items(), columns=["event_type", "weight"])
         connection.register("weights", weights)
         events = connection.execute(
@@ -106,10 +108,10 @@ def load_dataset(path: Path) -> Dataset:
             SELECT user_id, item_id, session_id, place_id, epoch_us(occurred_at) AS at, weight,
                    coalesce(value, 0) AS value, event_type
             FROM read_parquet($path) JOIN weights USING (event_type)
-            WHERE weight > 0 OR list_contains($holdings, event_type)
+            WHERE weight > 0 OR list_contains($without_weight, event_type)
             ORDER BY user_id, occurred_at, session_id, session_position, event_id
             """,
-            {"path": str(path / "events.parquet"), "holdings": [*domain.holdings.begin, *domain.holdings.end]},
+            {"path": str(path / "events.parquet"), "without_weight": without_weight},
         ).df()
     items = Vocabulary(catalogue["item_id"].to_numpy(object))
     users, user = _users(path, events["user_id"], domain)
@@ -126,7 +128,13 @@ def load_dataset(path: Path) -> Dataset:
     facts = (
         user_states(path / "user_states.parquet", users, domain.user_facts) if domain.user_facts else UserStates.none()
     )
-    knowledge = Knowledge(facts, Holdings.of_events(user[held], item[held], at[held], begins[held]), domain.outputs)
+    occurrences = {
+        name: Occurrences.of_events(user[there], item[there], at[there])
+        for name in domain.eligibility.event_types
+        for there in [(kind == name).to_numpy()]
+    }
+    holdings = Holdings.of_events(user[held], item[held], at[held], begins[held])
+    knowledge = Knowledge(facts, holdings, domain.outputs, occurrences)
     return Dataset(
         path, domain, source, windows, users, items, places, log.where(log.weight > 0), catalogue, knowledge,
         item_facts(catalogue, domain.item_facts),

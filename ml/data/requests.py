@@ -1,11 +1,13 @@
 """What a recommender is asked: R requests as arrays, each with only what was known before its moment."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ml.data.arrays import Floats, Indices, Ints, Ragged, take_ranges
 from ml.data.facts import FactTable
+from ml.data.occurrences import Occurrences
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Requests:
     facts: FactTable = field(default_factory=FactTable.none)  # (R,) what was known of the user; no facts: no rows
     held: Ragged | None = None  # the items that the user has; None: nobody has anything
     barred: Ragged | None = None  # items that the slate is not for, since the user has them, or has not; None: none
+    occurrences: Mapping[str, Occurrences] = field(default_factory=dict)  # of all users, by type of event
 
     def __len__(self) -> int:
         return len(self.user)
@@ -63,7 +66,7 @@ class Requests:
         return Requests(
             self.user[rows], self.moment[rows], self.place[rows], self.history.take(rows), self.session.take(rows),
             self.facts.take(rows) if self.facts.facts else self.facts,
-            self.held and self.held.take(rows), self.barred and self.barred.take(rows),
+            self.held and self.held.take(rows), self.barred and self.barred.take(rows), self.occurrences,
         )  # fmt: skip
 
     def without(self, exclude: Ragged | None) -> Ragged | None:

@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from ml.domains.eligibility import Eligibility
 from ml.domains.facts import Fact
 from ml.domains.frozen import Frozen
 
@@ -105,6 +106,7 @@ class Domain(Frozen):
     guarded_categories: tuple[str, ...] = Field(
         (), description="Categories of items that no model may score by protected facts, such as credit."
     )
+    eligibility: Eligibility = Eligibility()
     protocol: Protocol = Protocol()
     quotas: dict[str, int] = Field(description="Candidates each retriever hands to the ranker.")
     on_request: tuple[str, ...] = Field((), description="Retrievers that a training has only where they are chosen.")
@@ -118,6 +120,11 @@ class Domain(Frozen):
     data_rules: DataRules
     retrain_schedule: str = Field("0 3 * * 1", description="Cron expression (UTC) of the features DAG.")
     monitor_schedule: str = Field("0 6 * * 1", description="Cron expression (UTC) of the monitor DAG.")
+
+    @model_validator(mode="after")
+    def _rules_read_what_is_declared(self) -> "Domain":
+        self.eligibility.check(self.user_facts, self.item_facts, self.data_rules.event_types)
+        return self
 
     def facts_of_models(self, *, guarded: bool) -> tuple[str, ...]:
         """The facts of users that a model may read.

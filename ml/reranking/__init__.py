@@ -1,1 +1,1 @@
-"""Re-ranking: from the ranker's best candidates to a slate, by declared rules that nothing can go round."""
+"""What turns scored candidates into a slate: eligibility first, and nothing after it can undo it."""
