@@ -50,6 +50,7 @@ class Stock(Frozen):
 class Repeats(Frozen):
     """Leaves out what was bought lately, until it is due again."""
 
+    events: tuple[str, ...] = Field(min_length=1, description="Event types that buy an item.")
     due_share: float = Field(0.5, gt=0, description="Share of the usual interval that must have passed.")
     otherwise_days: float = Field(0.0, ge=0, description="The interval where neither user nor item tells one; 0: none.")
 
@@ -119,6 +120,12 @@ class Reranking(Frozen):
     feeds: dict[str, Literal["synthetic_shop"]] = Field(
         {}, description="By source: the feed that supplies margin, stock, launches and declines that it lacks."
     )
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """The types of event that some part of it reads, sorted."""
+        parts = [part.events for part in (self.repeats, self.declined) if part]
+        return tuple(sorted({kind for events in parts for kind in events}))
 
     @model_validator(mode="after")
     def _one_pin_a_place(self) -> Self:

@@ -3,8 +3,9 @@
 import numpy as np
 
 from ml.data.arrays import Bools, Floats, Indices, Ints, Reals
+from ml.data.facts import DAY_US
 from ml.domains.reranking import Boost, Reranking
-from ml.reranking.catalogue import DAY_US, Catalogue
+from ml.reranking.catalogue import Catalogue
 
 
 def normalised(score: Floats, kept: Bools) -> Reals:

@@ -7,11 +7,9 @@ import numpy as np
 import pandas as pd
 
 from ml.data.arrays import Floats, Indices, Strings
-from ml.data.facts import FactTable
+from ml.data.facts import DAY_US, FactTable
 from ml.domains.reranking import LAUNCHED, MARGIN, STOCK
 from ml.errors import BadInput
-
-DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True)

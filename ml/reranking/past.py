@@ -1,54 +1,52 @@
-"""What users did lately that leaves an item out: when they last bought it, how often they do, when they declined it."""
+"""How often users buy again what they bought: from it follows when an item is due."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from ml.data.arrays import Floats, Indices, Ints, Reals, distinct
+from ml.data.facts import DAY_US
 from ml.data.occurrences import Occurrences
-
-DAY_US = 86_400_000_000
-NEVER = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True)
-class PairTable:
-    """One row a (user, item) that occurred, by its last time."""
+class Intervals:
+    """The usual days between two times that a user bought an item, for each pair that occurred."""
 
     keys: Ints  # (P,) ascending: user * items + item
-    last: Ints  # (P,) microseconds since 1970 UTC
-    interval: Floats  # (P,) usual days between two times of this user, else of this item; NaN: nobody did it twice
+    days: Floats  # (P,) of this user, else of this item; NaN: nobody bought it twice
     items: int
 
     @classmethod
-    def of(cls, told: Occurrences, moment: int, items: int) -> "PairTable":
-        """What occurred strictly before an instant, of a catalogue of so many items.
+    def none(cls) -> "Intervals":
+        """Nobody bought anything."""
+        return cls(np.zeros(0, np.int64), np.zeros(0, np.float32), 1)
 
-        Two times on one instant are one. The usual interval of an item is the mean of those of its users.
+    @classmethod
+    def of(cls, bought: Occurrences, items: int) -> "Intervals":
+        """Of all that was bought of a catalogue of so many items; two times on one instant are one.
+
+        The usual interval of a user is (last - first) / (n - 1), that of an item the mean of its users'.
         """
-        known = (told.at < moment) & (told.user >= 0) & (told.item >= 0)
-        key = told.user[known].astype(np.int64) * items + told.item[known]
-        order = np.lexsort((told.at[known], key))
-        key, at = key[order], told.at[known][order]
-        new = np.r_[True, (key[1:] != key[:-1]) | (at[1:] != at[:-1])][: len(key)]
-        key, at = key[new], at[new]
+        if not len(bought):
+            return cls.none()
+        key = bought.user.astype(np.int64) * items + bought.item  # ascending, and by time within
+        new = np.r_[True, (np.diff(key) != 0) | (np.diff(bought.at) != 0)]
+        key, at = key[new], bought.at[new]
         keys = distinct(key)
         first, stop = np.searchsorted(key, keys), np.searchsorted(key, keys, side="right")
-        times = stop - first
-        last = at[stop - 1] if len(key) else at
-        own = np.divide((last - at[first]) / DAY_US if len(key) else times, times - 1, where=times > 1,
-                        out=np.full(len(keys), np.nan))  # fmt: skip
-        return cls(keys, last, _usual(own, keys % max(items, 1), items), items)
+        times, own = stop - first, np.full(len(keys), np.nan)
+        np.divide((at[stop - 1] - at[first]) / DAY_US, times - 1, out=own, where=times > 1)
+        return cls(keys, _usual(own, keys % items, items), items)
 
-    def at(self, user: Indices, item: Indices) -> tuple[Ints, Floats]:
-        """When each of these pairs last occurred (`NEVER`), and the usual interval in days; of the shape of `item`."""
-        never = np.full(item.shape, NEVER, np.int64), np.full(item.shape, np.nan, np.float32)
+    def at(self, user: Indices, item: Indices) -> Floats:
+        """(R, C) the usual days of R users with C items each; NaN where none are known."""
         if not len(self.keys):
-            return never
-        wanted = user.astype(np.int64) * self.items + item
+            return np.full(item.shape, np.nan, np.float32)
+        wanted = user[:, None].astype(np.int64) * self.items + item
         place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        found = (self.keys[place] == wanted) & (user >= 0) & (item >= 0)
-        return np.where(found, self.last[place], never[0]), np.where(found, self.interval[place], never[1])
+        found = (self.keys[place] == wanted) & (user[:, None] >= 0) & (item >= 0)
+        return np.where(found, self.days[place], np.float32(np.nan))
 
 
 def _usual(own: Reals, item: Ints, items: int) -> Floats:
@@ -58,11 +56,3 @@ def _usual(own: Reals, item: Ints, items: int) -> Floats:
     total = np.bincount(item[known], weights=own[known], minlength=items)
     usual = np.divide(total, count, where=count > 0, out=np.full(items, np.nan))
     return np.where(known, own, usual[item]).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class Past:
-    """What re-ranking knows of what users did."""
-
-    bought: PairTable
-    declined: PairTable

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.data.arrays import Bools, Indices, Ints
+from ml.data.arrays import Bools, Indices, Ints, Reals
+from ml.data.facts import DAY_US
+from ml.data.occurrences import NEVER
 from ml.data.requests import Requests
 from ml.domains.reranking import STOCK, Declined, Repeats, Reranking, Stock
-from ml.reranking.catalogue import DAY_US, Catalogue
+from ml.errors import RunFailed
+from ml.reranking.catalogue import Catalogue
 from ml.reranking.choice import Choice
-from ml.reranking.past import NEVER, PairTable, Past
+from ml.reranking.past import Intervals
 from ml.reranking.pool import Pool
 
 STEPS = ("rules", "choice", "stock", "bought_lately", "declined")  # in the order of the bits of `Removal.bits`
@@ -55,8 +58,9 @@ class Removal:
 
 
 def removal(
-    policy: Reranking, pool: Pool, allowed: Bools, catalogue: Catalogue, past: Past, requests: Requests, choice: Choice
-) -> Removal:
+    policy: Reranking, pool: Pool, allowed: Bools, catalogue: Catalogue, intervals: Intervals, requests: Requests,
+    choice: Choice,
+) -> Removal:  # fmt: skip
     """What each step takes away, whatever the others do.
 
     Args:
@@ -64,8 +68,8 @@ def removal(
         pool: R requests' candidates.
         allowed: (R, C) what the rules of eligibility leave.
         catalogue: Of items.
-        past: What users did.
-        requests: Whose, and when.
+        intervals: How often users buy again.
+        requests: Whose, when, and what happened to them before.
         choice: What the persons chose.
     """
     there = pool.item >= 0
@@ -74,8 +78,8 @@ def removal(
         ~allowed,
         ~choice.fits(policy, catalogue)[pool.item],
         _scarce(policy.stock, catalogue)[pool.item] if policy.stock else outside,
-        _bought_lately(policy.repeats, past.bought, pool.item, requests) if policy.repeats else outside,
-        _declined(policy.declined, past.declined, pool.item, requests) if policy.declined else outside,
+        _bought_lately(policy.repeats, intervals, pool.item, requests) if policy.repeats else outside,
+        _declined(policy.declined, pool.item, requests) if policy.declined else outside,
     )
     return Removal(sum((step.astype(np.int64) << bit for bit, step in enumerate(steps)), np.int64(0)) * there, there)
 
@@ -85,20 +89,27 @@ def _scarce(policy: Stock, catalogue: Catalogue) -> Bools:
     return np.where(np.isnan(stock), not policy.keep_unknown, stock <= policy.minimum)
 
 
-def _bought_lately(policy: Repeats, bought: PairTable, item: Indices, requests: Requests) -> Bools:
+def _bought_lately(policy: Repeats, intervals: Intervals, item: Indices, requests: Requests) -> Bools:
     """(R, C) what is not due again yet."""
-    last, interval = bought.at(requests.user[:, None], item)
-    usual = np.where(np.isnan(interval), policy.otherwise_days, interval)
-    return _days_since(last, requests) < policy.due_share * usual
+    known = intervals.at(requests.user, item)
+    usual = np.where(np.isnan(known), policy.otherwise_days, known)
+    return days_since(policy.events, item, requests) < policy.due_share * usual
 
 
-def _declined(policy: Declined, declined: PairTable, item: Indices, requests: Requests) -> Bools:
-    last, _ = declined.at(requests.user[:, None], item)
-    return _days_since(last, requests) < policy.days
+def _declined(policy: Declined, item: Indices, requests: Requests) -> Bools:
+    return days_since(policy.events, item, requests) < policy.days
 
 
-def _days_since(last: Ints, requests: Requests) -> np.ndarray:
-    """(R, C) days from a time to the request's moment; infinite where it never was."""
+def days_since(events: tuple[str, ...], item: Indices, requests: Requests) -> Reals:
+    """(R, C) days from the last of such events to the requests' moments; infinite where there was none."""
+    last = np.full(item.shape, NEVER)
+    for name in events:
+        if name not in requests.occurrences:
+            raise RunFailed(
+                f"re-ranking reads when {name!r} last happened, which these requests were not told: make them from a "
+                "data set or bundle of the domain that declares it, by its `told`"
+            )
+        last = np.maximum(last, requests.occurrences[name].last(requests.user, item, requests.moment))
     never = last == NEVER
-    elapsed = requests.moment[:, None] - np.where(never, 0, last)
+    elapsed = requests.moment[:, None] - np.where(never, requests.moment[:, None], last)
     return np.where(never, np.inf, elapsed / DAY_US)

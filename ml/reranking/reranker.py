@@ -12,7 +12,7 @@ from ml.reranking.boosting import boosts, normalised
 from ml.reranking.catalogue import Catalogue
 from ml.reranking.choice import Choice
 from ml.reranking.draws import uniforms
-from ml.reranking.past import Past
+from ml.reranking.past import Intervals
 from ml.reranking.pool import Pool
 from ml.reranking.removal import Removal, removal
 
@@ -36,16 +36,16 @@ class Reranker:
 
     policy: Reranking
     catalogue: Catalogue
-    past: Past
+    intervals: Intervals
 
     def rerank(self, pool: Pool, allowed: Bools, requests: Requests, choice: Choice, k: int) -> Reranked:
         """The slates of R requests (see `rerank`)."""
-        return rerank(self.policy, pool, allowed, self.catalogue, self.past, requests, choice, k)
+        return rerank(self.policy, pool, allowed, self.catalogue, self.intervals, requests, choice, k)
 
 
 def rerank(
-    policy: Reranking, pool: Pool, allowed: Bools, catalogue: Catalogue, past: Past, requests: Requests,
-    choice: Choice, k: int,
+    policy: Reranking, pool: Pool, allowed: Bools, catalogue: Catalogue, intervals: Intervals,
+    requests: Requests, choice: Choice, k: int,
 ) -> Reranked:  # fmt: skip
     """Slates of at most K items, the same for the same request.
 
@@ -54,8 +54,8 @@ def rerank(
         pool: The candidates, pinned items among them (`Pool.with_pinned`).
         allowed: (R, C) what the rules of eligibility leave of them. Nothing else is ever shown.
         catalogue: What is known of items.
-        past: What users did.
-        requests: Whose slates, and when; only users and moments are read.
+        intervals: How often users buy again.
+        requests: Whose slates, when, and what happened to them before.
         choice: What the persons chose.
         k: Places.
 
@@ -63,20 +63,24 @@ def rerank(
         BadInput: The policy or the choice reads what items do not have.
         RunFailed: A slate would hold what was taken away, or an item twice; nothing is returned then.
     """
-    taken = removal(policy, pool, allowed, catalogue, past, requests, choice)
+    taken = removal(policy, pool, allowed, catalogue, intervals, requests, choice)
     value = normalised(pool.score, taken.kept)
     value += boosts(policy, catalogue, pool.item, requests.moment)
     pinned = np.where(taken.kept, pool.places(policy.pins, catalogue), -1)
     place, propensity, explored = _arranged(policy, pool, value, pinned, catalogue, requests, k)
     _refuse_removed(pool, place, taken)
-    shown, column = place >= 0, np.maximum(place, 0)
-    score = np.take_along_axis(pool.score, column, 1)
-    ranked = shown & np.isfinite(score)
+    score = _at(pool.score, place, np.float32(-np.inf))
     return Reranked(
-        np.where(shown, np.take_along_axis(pool.item, column, 1), -1).astype(np.int32),
-        np.where(shown, score, np.float32(-np.inf)), np.where(shown, np.take_along_axis(pool.sources, column, 1), 0),
-        np.where(ranked, place, -1), propensity, explored, taken,
+        _at(pool.item, place, np.int32(-1)), score, _at(pool.sources, place, np.int64(0)),
+        np.where(np.isfinite(score), place, -1), propensity, explored, taken,
     )  # fmt: skip
+
+
+def _at(values: np.ndarray, place: Ints, missing: np.generic) -> np.ndarray:
+    """(R, K) the values of these columns; what is missing where there is none."""
+    if not values.shape[1]:
+        return np.full(place.shape, missing)
+    return np.where(place >= 0, np.take_along_axis(values, np.maximum(place, 0), 1), missing)
 
 
 def _arranged(

@@ -1,17 +1,19 @@
 """A little stall to re-rank: items by number, two categories under each of two departments."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from ml.data.arrays import Ragged
-from ml.data.facts import FactTable
+from ml.data.facts import DAY_US, FactTable
 from ml.data.occurrences import Occurrences
 from ml.data.requests import History, Requests
 from ml.domains.facts import Fact
 from ml.domains.reranking import Reranking
-from ml.reranking.catalogue import DAY_US, Catalogue
+from ml.reranking.catalogue import Catalogue
 from ml.reranking.choice import Choice
-from ml.reranking.past import PairTable, Past
+from ml.reranking.past import Intervals
 from ml.reranking.pool import Pool
 from ml.reranking.reranker import Reranked, rerank
 
@@ -46,23 +48,23 @@ def pool(rows: int, items: int) -> Pool:
     return Pool(item, (items - item).astype(np.float32), np.ones(item.shape, np.int64))
 
 
-def past(
-    bought: list[tuple[int, int, float]] = (), declined: list[tuple[int, int, float]] = (), items: int = 12
-) -> Past:
-    """Of (user, item, days before the moment)."""
-    return Past(*(PairTable.of(_occurrences(each), MOMENT, items) for each in (bought, declined)))
+def told(asked: Requests, **events: list[tuple[int, int, float]]) -> Requests:
+    """The same requests after these events of (user, item, days before the moment), by type."""
+    return replace(asked, occurrences={name: _occurrences(each) for name, each in events.items()})
 
 
-def _occurrences(told: list[tuple[int, int, float]]) -> Occurrences:
-    user, item, days = np.array(told, float).reshape(-1, 3).T
-    return Occurrences(user.astype(np.int32), item.astype(np.int32), (MOMENT - days * DAY_US).astype(np.int64))
+def _occurrences(events: list[tuple[int, int, float]]) -> Occurrences:
+    user, item, days = np.array(events, float).reshape(-1, 3).T
+    return Occurrences.of_events(
+        user.astype(np.int32), item.astype(np.int32), (MOMENT - days * DAY_US).astype(np.int64)
+    )
 
 
 def slates(policy: Reranking, k: int = 5, items: int = 12, rows: int = 1, **given: object) -> Reranked:
     """Re-rank the whole stall; whatever is not given is harmless."""
     candidates = given.get("pool", pool(rows, items))
     allowed = given.get("allowed", np.ones(candidates.item.shape, bool))
-    return rerank(
-        policy, candidates, allowed, given.get("catalogue", catalogue(items)), given.get("past", past(items=items)),
-        given.get("requests", requests(rows)), given.get("choice", Choice()), k,
-    )  # fmt: skip
+    asked = given.get("requests", requests(rows))
+    intervals = Intervals.of(asked.occurrences.get("buy", Occurrences.none()), items)
+    stall = given.get("catalogue", catalogue(items))
+    return rerank(policy, candidates, allowed, stall, intervals, asked, given.get("choice", Choice()), k)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from stall import MOMENT, catalogue, past, pool, requests, slates
+from stall import MOMENT, catalogue, pool, requests, slates, told
 
+from ml.data.facts import DAY_US
 from ml.domains.reranking import (
     Boost,
     Declined,
@@ -17,7 +18,6 @@ from ml.domains.reranking import (
 )
 from ml.errors import BadInput, RunFailed
 from ml.reranking import reranker
-from ml.reranking.catalogue import DAY_US
 from ml.reranking.choice import Choice
 from ml.reranking.pool import Pool
 from ml.reranking.removal import FEW_LEFT, NO_CANDIDATES, NO_ELIGIBLE, NOTHING_LEFT
@@ -141,38 +141,49 @@ def test_items_without_stock_are_left_out():
 
 
 def test_what_was_bought_comes_back_when_it_is_due():
-    policy = Reranking(repeats=Repeats(due_share=0.5))
-    told = past(
-        bought=[
+    policy = Reranking(repeats=Repeats(events=("buy",), due_share=0.5))
+    bought = told(
+        requests(1),
+        buy=[
             (0, 0, 24), (0, 0, 14), (0, 0, 4),  # every ten days, four ago: not due
             (0, 1, 26), (0, 1, 16), (0, 1, 6),  # every ten days, six ago: due
             (0, 2, 4), (1, 2, 20), (1, 2, 8),  # once, but others buy it every twelve days: not due
             (0, 3, 1),  # nobody bought it twice
-        ]
+        ],
     )  # fmt: skip
-    assert shown(policy, past=told) == [1, 3, 4, 5, 6]
-    assert shown(Reranking(repeats=Repeats(otherwise_days=4)), past=told) == [1, 4, 5, 6, 7]
-    assert shown(NONE, past=told) == [0, 1, 2, 3, 4]
+    assert shown(policy, requests=bought) == [1, 3, 4, 5, 6]
+    four = Reranking(repeats=Repeats(events=("buy",), otherwise_days=4))
+    assert shown(four, requests=bought) == [1, 4, 5, 6, 7]
+    assert shown(NONE, requests=bought) == [0, 1, 2, 3, 4]
 
 
 def test_of_another_users_purchases_only_the_interval_counts():
-    told = past(bought=[(1, 0, 20), (1, 0, 10), (1, 0, 0.5)])
-    found = slates(Reranking(repeats=Repeats()), rows=2, past=told)
-    assert found.item[0, 0] == 0
-    assert found.item[1, 0] == 1
+    bought = told(requests(2), buy=[(1, 0, 20), (1, 0, 10), (1, 0, 0.5)])
+    found = slates(Reranking(repeats=Repeats(events=("buy",))), rows=2, requests=bought)
+    assert found.item[:, 0].tolist() == [0, 1]
+
+
+def test_two_purchases_on_one_instant_are_one():
+    bought = told(requests(1), buy=[(0, 0, 1), (0, 0, 1)])
+    assert shown(Reranking(repeats=Repeats(events=("buy",))), requests=bought)[0] == 0
 
 
 def test_what_was_declined_stays_away_for_a_while():
-    policy = Reranking(declined=Declined(events=("decline",), days=30))
-    told = past(declined=[(0, 0, 29), (0, 1, 31), (0, 1, 60), (0, 2, 90), (0, 2, 1)])
-    assert shown(policy, past=told) == [1, 3, 4, 5, 6]
+    policy = Reranking(declined=Declined(events=("decline", "hide"), days=30))
+    given = [(0, 0, 29), (0, 1, 31), (0, 1, 60), (0, 2, 90), (0, 2, 1)]
+    assert shown(policy, requests=told(requests(1), decline=given, hide=[(0, 4, 3)])) == [1, 3, 5, 6, 7]
 
 
-def test_an_unknown_user_has_no_past():
+def test_of_an_unknown_user_nothing_is_known():
     policy = Reranking(declined=Declined(events=("decline",)))
-    stranger = requests(1)
+    stranger = told(requests(1), decline=[(0, 0, 1)])
     stranger.user[:] = -1
-    assert shown(policy, requests=stranger, past=past(declined=[(0, 11, 1), (0, 0, 1)])) == [0, 1, 2, 3, 4]
+    assert shown(policy, requests=stranger) == [0, 1, 2, 3, 4]
+
+
+def test_events_that_nobody_told_of_are_no_silent_pass():
+    with pytest.raises(RunFailed, match="'decline' last happened"):
+        slates(Reranking(declined=Declined(events=("decline",))))
 
 
 def test_a_person_chooses_by_risk_and_interest():
