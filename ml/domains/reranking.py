@@ -3,10 +3,12 @@
 The defaults do nothing: a slate is then the ranker's order.
 """
 
+from collections.abc import Collection, Mapping
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from ml.domains.facts import Fact
 from ml.domains.frozen import Frozen
 
 MARGIN, STOCK, LAUNCHED = "margin", "stock", "launched_at"  # columns of items beside their declared facts
@@ -120,6 +122,21 @@ class Reranking(Frozen):
     feeds: dict[str, Literal["synthetic_shop"]] = Field(
         {}, description="By source: the feed that supplies margin, stock, launches and declines that it lacks."
     )
+
+    def check(self, item_facts: Mapping[str, Fact], events: Collection[str]) -> None:
+        """Raise `ValueError` where the policy reads what the domain does not declare.
+
+        Args:
+            item_facts: The domain's facts of items.
+            events: The types of event that its source may send.
+        """
+        reads = [boost.reads for boost in self.boosts.values()] + ([self.risk.fact] if self.risk else [])
+        if unknown := sorted(set(reads) - {MARGIN, STOCK, LAUNCHED, *item_facts}):
+            raise ValueError(f"re-ranking reads {unknown[0]!r}, which is not declared: add it to `item_facts`")
+        if unknown := sorted(set(self.event_types) - set(events)):
+            raise ValueError(
+                f"re-ranking reads event type {unknown[0]!r}, which is not declared: add it to `data_rules.event_types`"
+            )
 
     @property
     def event_types(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.data.arrays import Floats, Indices, Ints
+from ml.data.arrays import Floats, Indices, Ints, Ragged
 from ml.domains.reranking import Pin
 from ml.reranking.catalogue import Catalogue
 
@@ -20,15 +20,18 @@ class Pool:
     def __len__(self) -> int:
         return len(self.item)
 
-    def with_pinned(self, pins: tuple[Pin, ...], catalogue: Catalogue) -> "Pool":
+    def with_pinned(self, pins: tuple[Pin, ...], catalogue: Catalogue, exclude: Ragged | None = None) -> "Pool":
         """The same with the pinned items that are not among the candidates, so that every rule sees them too.
 
-        A pin of an item that the catalogue does not have is left out.
+        Left out are pins of items that the catalogue does not have, and those that a request excludes.
         """
         pinned = np.flatnonzero(np.isin(catalogue.ids, [pin.item_id for pin in pins])).astype(np.int32)
         if not len(pinned):
             return self
         missing = ~(self.item[:, :, None] == pinned).any(axis=1)
+        if exclude is not None:
+            row, at = np.nonzero(exclude.values[:, None] == pinned)
+            missing[exclude.rows[row], at] = False
         added = np.where(missing, pinned, np.int32(-1))
         return Pool(
             np.concatenate([self.item, added], axis=1),

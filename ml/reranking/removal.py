@@ -52,9 +52,10 @@ class Removal:
         eligible = self.there[row] & (self.bits[row] & 1 == 0)
         return NOTHING_LEFT if eligible.any() else NO_ELIGIBLE
 
-    def steps(self, row: int, column: int) -> tuple[str, ...]:
-        """The steps that took one candidate away."""
-        return tuple(name for step, name in enumerate(STEPS) if self.bits[row, column] >> step & 1)
+    @staticmethod
+    def named(bits: int) -> tuple[str, ...]:
+        """The steps that a bit mask of `bits` stands for."""
+        return tuple(name for step, name in enumerate(STEPS) if bits >> step & 1)
 
 
 def removal(

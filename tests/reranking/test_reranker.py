@@ -56,7 +56,7 @@ def test_what_rules_forbid_is_not_shown_and_counted():
     assert found.removal.counts[0].tolist() == [9, 0, 0, 0, 0]
     assert found.removal.shortfall(0, 5) == FEW_LEFT
     assert found.removal.shortfall(0, 3) is None
-    assert found.removal.steps(0, 0) == ("rules",)
+    assert found.removal.named(int(found.removal.bits[0, 0])) == ("rules",)
     assert found.propensity[0].tolist() == [1, 1, 1, 0, 0]
 
 
