@@ -75,7 +75,7 @@ def channels(requests: Requests, seed: int) -> Any:
 
 
 @given(rulesets(), asked(), catalogues(), st.sampled_from(list(USER_FACTS)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_missing_fact_never_allows(eligibility: Eligibility, requests: Requests, seen: ItemsSeen, name: str) -> None:
     values = requests.facts.values.copy()
     values[:, list(USER_FACTS).index(name)] = np.nan
@@ -90,7 +90,7 @@ def test_a_missing_fact_never_allows(eligibility: Eligibility, requests: Request
 
 
 @given(rulesets(), st.sampled_from(RULES), asked(), catalogues(), st.integers(0, 9))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_one_more_rule_never_allows_more(
     eligibility: Eligibility, rule: Any, requests: Requests, seen: ItemsSeen, seed: int
 ) -> None:
@@ -102,7 +102,7 @@ def test_one_more_rule_never_allows_more(
 
 
 @given(rulesets(), asked(), catalogues(), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_vectors_say_what_one_request_and_one_item_do(
     eligibility: Eligibility, requests: Requests, seen: ItemsSeen, data: st.DataObject
 ) -> None:
@@ -121,7 +121,7 @@ def test_vectors_say_what_one_request_and_one_item_do(
 
 
 @given(rulesets(), catalogues())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_an_unknown_customer_gets_only_what_requires_nothing(eligibility: Eligibility, seen: ItemsSeen) -> None:
     nobody = requests_of(
         table(USER_FACTS, [{}], {"country": COUNTRIES}), user=[-1], occurrences={"refuse": Occurrences.none()}
@@ -133,7 +133,7 @@ def test_an_unknown_customer_gets_only_what_requires_nothing(eligibility: Eligib
 
 
 @given(rulesets(), asked(), catalogues())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_chunks_make_no_difference(eligibility: Eligibility, requests: Requests, seen: ItemsSeen) -> None:
     together, apart = (decide(eligibility, requests, seen, pairs_at_once=size).failed for size in (1000, 5))
     assert (together == apart).all()
