@@ -121,6 +121,27 @@ def bench_two_tower(
 
 
 @bench.command(
+    "two-tower-samples",
+    epilog="Examples: `slate bench two-tower-samples --json` · `slate bench two-tower-samples --samples pairs.parquet`",
+)
+def bench_two_tower_samples(
+    samples: Annotated[
+        Path | None, typer.Option(help="Parquet file of customer-product samples; default: from the generator.")
+    ] = None,
+    generator: Annotated[
+        str, typer.Option(help="Generator that samples are drawn from, without a file.")
+    ] = "santander",
+    seed: SeedOption = 7,
+    json: JsonOption = False,
+) -> None:
+    """Towers over attributes beside popularity and logistic regression, on customers that none of them knew."""
+    from ml import steps
+
+    document = steps.bench_two_tower_samples(samples, generator=generator, seed=seed)
+    output.emit(document, json, output.two_tower_samples)
+
+
+@bench.command(
     "baskets",
     epilog="Example: `slate bench baskets --history history.parquet --next next.parquet --config tafeng --json`",
 )

@@ -137,6 +137,22 @@ def two_tower(document: Mapping[str, Any]) -> Iterable[Table]:
         yield table(f"Two-tower, one part switched, on the validation window: {metric}", columns, body)
 
 
+def two_tower_samples(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render one row a model of customer-product samples, and how far each lies above the towers."""
+    rows = document["rows"]
+    names = list(rows[0]["metrics"])
+    asked = f"{document['tested_customers']:,} customers, {document['products']:,} products, in percent"
+    body = [
+        (row["model"], *(_percent(row["metrics"][name]) for name in names), f"{row['train_cpu_seconds']:.1f}")
+        for row in rows
+    ]
+    yield table(f"Products wanted by {asked}", ("model", *names, "training CPU s"), body)
+    less = [
+        (row["model"], *(_percent(row["less_two_tower"][name], "difference") for name in names)) for row in rows[1:]
+    ]
+    yield table("Less the two-tower, in percent", ("model", *names), less)
+
+
 def basket_models(document: Mapping[str, Any]) -> Iterable[Table]:
     """Render one row a next-basket model, a table a part; shares in percent, with 95% intervals where there is one."""
     rows = document["rows"]

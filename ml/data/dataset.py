@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ml.artifacts import manifest
-from ml.data.arrays import Floats, Indices, Ints, Ragged, distinct, first_at
+from ml.data.arrays import Floats, Indices, Ints, Ragged, distinct, first_at, take_ranges
 from ml.data.facts import FactTable, UserStates, item_facts, user_states
 from ml.data.holdings import Holdings
 from ml.data.knowledge import Knowledge
@@ -35,6 +35,7 @@ class Log:
     target: np.ndarray  # bool: an event that a recommendation should bring about
     users: int
     items: int
+    kind: Indices | None = None  # place of the event type in `Domain.event_weights`; None: nobody told
 
     def __len__(self) -> int:
         return len(self.user)
@@ -47,7 +48,8 @@ class Log:
     def where(self, keep: np.ndarray) -> "Log":
         """The events that a mask keeps."""
         names = ("user", "item", "at", "session", "place", "weight", "value", "target")
-        return replace(self, **{name: getattr(self, name)[keep] for name in names})
+        kind = None if self.kind is None else self.kind[keep]
+        return replace(self, kind=kind, **{name: getattr(self, name)[keep] for name in names})
 
     def before(self, moment: int) -> "Log":
         """The events strictly before an instant."""
@@ -55,7 +57,7 @@ class Log:
 
     def history(self) -> History:
         """All events as one history a user."""
-        return History(self.offsets, self.item, self.at, self.session, self.weight)
+        return History(self.offsets, self.item, self.at, self.session, self.weight, self.kind, self.value)
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ def load_dataset(path: Path) -> Dataset:
         user=user, item=item, at=at, session=session, place=place, weight=events["weight"].to_numpy(np.float32),
         value=events["value"].to_numpy(np.float32), target=kind.isin(domain.target_events).to_numpy(),
         users=len(users), items=len(items),
+        kind=pd.Index(list(domain.event_weights)).get_indexer(kind).astype(np.int32),
     )  # fmt: skip
     begins, ends = (kind.isin(types).to_numpy() for types in (domain.holdings.begin, domain.holdings.end))
     held = begins | ends
@@ -189,11 +192,9 @@ def session_cases(log: Log, start: int, stop: int) -> Cases:
     at = np.flatnonzero(~first & inside & starts_inside & log.target[order])
     event = order[at]
     history = log.history().cut(log.offsets[log.user[event]], event.astype(np.int64))
-    ordered_items = Ragged(np.array([0, len(order)]), log.item[order])
-    prefixes = History(np.array([0, len(order)]), ordered_items.values, log.at, log.session, log.weight).cut(
-        begin[at], at
-    )
-    requests = Requests(log.user[event], log.at[event], log.place[event - 1], history, prefixes.items)
+    offsets, positions = take_ranges(begin[at], at)
+    prefixes = Ragged(offsets, log.item[order][positions])
+    requests = Requests(log.user[event], log.at[event], log.place[event - 1], history, prefixes)
     labels = Ragged(np.arange(len(event) + 1, dtype=np.int64), log.item[event])
     return Cases(requests, labels, log.session[event].astype(np.int64))
 

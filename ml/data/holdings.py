@@ -10,6 +10,33 @@ FOREVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
+class Spans:
+    """What each of R users had up to a moment of their own: N spans, a request's side by side."""
+
+    offsets: Ints  # (R + 1,)
+    item: Indices  # (N,)
+    since: Ints  # (N,) microseconds since 1970 UTC
+    until: Ints  # (N,) of its end, `FOREVER` where it had not ended by then
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def rows(self) -> Ints:
+        """(N,) the request of each span."""
+        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+    def take(self, rows: Ints) -> "Spans":
+        """The spans of these requests, in this order."""
+        offsets, at = take_ranges(self.offsets[rows], self.offsets[np.asarray(rows) + 1])
+        return self.pick(offsets, at)
+
+    def pick(self, offsets: Ints, positions: Ints | Bools) -> "Spans":
+        """The spans at these positions (or of this mask), cut into requests at `offsets`."""
+        return Spans(offsets, self.item[positions], self.since[positions], self.until[positions])
+
+
+@dataclass(frozen=True)
 class Holdings:
     """H spans in which a user had an item, ordered by user."""
 
@@ -48,9 +75,18 @@ class Holdings:
 
     def at(self, user: Indices, moment: Ints) -> Ragged:
         """What each of R users had just before R moments, a row a request; nobody (-1) has nothing."""
+        spans = self.spans(user, moment)
+        held = spans.until == FOREVER
+        return Ragged.from_pairs(spans.rows[held], spans.item[held], len(user))
+
+    def spans(self, user: Indices, moment: Ints) -> Spans:
+        """What was known strictly before R moments of what R users have and had; nobody (-1) had anything."""
         first, stop = np.searchsorted(self.user, [user, np.asarray(user) + 1])
-        offsets, spans = take_ranges(first, np.where(np.asarray(user) >= 0, stop, first))
+        offsets, at = take_ranges(first, np.where(np.asarray(user) >= 0, stop, first))
         row = np.repeat(np.arange(len(user)), np.diff(offsets))
         asked = np.asarray(moment)[row]
-        held = (self.since[spans] < asked) & (self.until[spans] >= asked)
-        return Ragged.from_pairs(row[held], self.item[spans[held]], len(user))
+        known = self.since[at] < asked
+        until = np.where(self.until[at] < asked, self.until[at], FOREVER)
+        counts = np.bincount(row[known], minlength=len(user))
+        offsets = np.r_[0, np.cumsum(counts)].astype(np.int64)
+        return Spans(offsets, self.item[at[known]], self.since[at[known]], until[known])

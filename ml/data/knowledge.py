@@ -34,4 +34,5 @@ class Knowledge:
         held = self.holdings.at(requests.user, requests.moment)
         facts = self.facts.at(requests.user, requests.moment)
         barred = {"new": held, "owned": held.complement(items)}.get(self.outputs)
-        return replace(requests, facts=facts, held=held, barred=barred, occurrences=self.occurrences)
+        spans = self.holdings.spans(requests.user, requests.moment)
+        return replace(requests, facts=facts, held=held, barred=barred, spans=spans, occurrences=self.occurrences)

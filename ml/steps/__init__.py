@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "generate": "generating",
     "land": "landing",
     "validate_landing": "validating",
     "plan": "features",
@@ -42,6 +43,7 @@ _HOME = {
     "bench_warm_start": "warm_start_benchmark",
     "bench_ablation": "ablation",
     "bench_two_tower": "two_tower_ablation",
+    "bench_two_tower_samples": "two_tower_samples",
     "bench_baskets": "basket_benchmark",
     "report": "reporting",
     "status": "standing",

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import pandas as pd
+
 from ml.data.generators import santander
+from ml.data.generators.santander.samples import draw_samples
 from ml.errors import BadInput
 
 
@@ -15,7 +18,15 @@ class Generate(Protocol):
         """Write the files; the same arguments give the same bytes."""
 
 
+class Draw(Protocol):
+    """Draws customer-product samples (`ml.data.samples`) from what a generator wrote."""
+
+    def __call__(self, folder: Path, *, samples: int, seed: int) -> pd.DataFrame:
+        """Draw this many rows at most; the same arguments give the same rows."""
+
+
 GENERATORS: dict[str, Generate] = {"santander": santander.generate}
+SAMPLES: dict[str, Draw] = {"santander": draw_samples}
 
 
 def get_generator(name: str) -> Generate:
