@@ -11,13 +11,16 @@ from ml.cli.bench import bench
 from ml.cli.options import (
     AsOfOption,
     BasketsConfigOption,
+    ChannelOption,
     DomainOption,
+    InterestOption,
     JsonOption,
     KeepOption,
     KOption,
     RowArgument,
     SeedOption,
     SessionsConfigOption,
+    TemperOption,
     TrialsOption,
 )
 
@@ -25,6 +28,8 @@ app = typer.Typer(
     name="slate", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False,
     help="From raw customer interactions to personalised recommendation slates.",
 )  # fmt: skip
+
+TEMPERS = {None: None, True: "conservative", False: "tolerant"}
 
 app.add_typer(bench, name="bench")
 
@@ -238,17 +243,38 @@ def promote(
     raise typer.Exit(0 if result["promoted"] else 1)
 
 
-@app.command(epilog="Example: `slate recommend --user 900 -k 5`")
+@app.command(epilog="Examples: `slate recommend --user 900 -k 5` · `slate recommend --user 900 --interest COFFEE`")
 def recommend(
     user: Annotated[str, typer.Option(help="Identifier of the user; an unknown one gets what is popular.")],
     domain: DomainOption = "retail",
     k: KOption = 10,
+    channel: ChannelOption = None,
+    conservative: TemperOption = None,
+    interest: InterestOption = None,
     json: JsonOption = False,
 ) -> None:
-    """The champion's slate for one user."""
+    """The champion's slate for one user, after all rules."""
     from ml import steps
 
-    output.emit(steps.recommend(domain, user, k), json, output.slate)
+    chosen = {"channel": channel, "risk": TEMPERS[conservative], "interests": interest or ()}
+    output.emit(steps.recommend(domain, user, k, **chosen), json, output.slate)
+
+
+@app.command(epilog="Example: `slate explain --user 900 --item 1095275`")
+def explain(
+    user: Annotated[str, typer.Option(help="Identifier of the user.")],
+    item: Annotated[str, typer.Option(help="Identifier of the item.")],
+    domain: DomainOption = "retail",
+    channel: ChannelOption = None,
+    conservative: TemperOption = None,
+    interest: InterestOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Why the champion shows an item to a user, or does not: ranks, steps and rules with their facts."""
+    from ml import steps
+
+    chosen = {"channel": channel, "risk": TEMPERS[conservative], "interests": interest or ()}
+    output.emit(steps.explain(domain, user, item, **chosen), json, output.explained)
 
 
 @app.command(epilog="Example: `slate similar --item 1095275`")

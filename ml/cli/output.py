@@ -168,15 +168,35 @@ def basket_models(document: Mapping[str, Any]) -> Iterable[Table]:
     yield table("What it costs", ("model", "training s", "predictions/s", "peak MB"), cost)
 
 
-def slate(result: Mapping[str, Any]) -> Iterable[Table]:
+def slate(result: Mapping[str, Any]) -> Iterable[Table | str]:
     """Render the items of a slate, or items similar to another."""
     subject = result.get("user_id") or result.get("item_id")
-    columns = ("#", "item", "name", "score", "found by")
+    columns = ("#", "item", "name", "score", "found by", "how")
     rows = [
-        (place, item["item_id"], item["name"], f"{item['score']:.3f}", ", ".join(item.get("sources", ())))
+        (place, item["item_id"], item["name"], "" if item["score"] is None else f"{item['score']:.3f}",
+         ", ".join(item["sources"]), "; ".join(item.get("reasons", ())))
         for place, item in enumerate(result["items"], 1)
-    ]
+    ]  # fmt: skip
     yield table(f"For {subject} (model version {result['model_version']})", columns, rows)
+    if shortfall := result.get("shortfall"):
+        taken = ", ".join(f"{count} by {step}" for step, count in result["removed"].items() if count)
+        yield f"Fewer than asked for: {shortfall}. Taken away: {taken or 'nothing'}"
+    if rules := result.get("rules"):
+        yield f"Rules that took candidates away: {', '.join(rules)}"
+
+
+def explained(result: Mapping[str, Any]) -> Iterable[Table | str]:
+    """Render why an item was shown or not, and what each rule said."""
+    yield f"{result['item_id']} {result['name']} for {result['user_id']}: {result['why']}"
+    names = ("rank", "relevance", "boost", "taken_by", "position", "propensity")
+    yield table("What was done with it", ("field", "value"), [(name, _short(result[name])) for name in names])
+    columns = ("rule", "verdict", "facts", "for the customer", "for the auditor")
+    rows = [
+        (f"{rule['rule']}@{rule['version']}", rule["verdict"], _short(rule["facts"]), rule["for_customer"],
+         rule["for_auditor"])
+        for rule in result["rules"]
+    ]  # fmt: skip
+    yield table("Rules", columns, rows)
 
 
 def status(result: Mapping[str, Any]) -> Iterable[Table]:

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from ml.domains.eligibility import Eligibility
 from ml.domains.facts import Fact
 from ml.domains.frozen import Frozen
+from ml.domains.reranking import Reranking
 
 Outputs = Literal["new", "owned", "mixed"]
 
@@ -127,6 +128,7 @@ class Domain(Frozen):
     )
     eligibility: Eligibility = Eligibility()
     fairness: Fairness | None = Field(None, description="None: no protected fact, or nothing guarded, to judge by.")
+    reranking: Reranking = Reranking()
     protocol: Protocol = Protocol()
     quotas: dict[str, int] = Field(description="Candidates each retriever hands to the ranker.")
     on_request: tuple[str, ...] = Field((), description="Retrievers that a training has only where they are chosen.")
@@ -144,6 +146,7 @@ class Domain(Frozen):
     @model_validator(mode="after")
     def _rules_read_what_is_declared(self) -> "Domain":
         self.eligibility.check(self.user_facts, self.item_facts, self.data_rules.event_types)
+        self.reranking.check(self.item_facts, self.data_rules.event_types)
         return self
 
     @model_validator(mode="after")
@@ -162,6 +165,11 @@ class Domain(Frozen):
     def protected_facts(self) -> tuple[str, ...]:
         """The facts of users by which nobody may be treated differently."""
         return tuple(name for name, fact in self.user_facts.items() if fact.protected)
+
+    @property
+    def told_events(self) -> tuple[str, ...]:
+        """The types of event whose last times rules and re-ranking read, sorted."""
+        return tuple(sorted({*self.eligibility.event_types, *self.reranking.event_types}))
 
     def facts_of_models(self, *, guarded: bool) -> tuple[str, ...]:
         """The facts of users that a model may read.
