@@ -62,9 +62,11 @@ def fairness(training: Training) -> dict[str, Any]:
 
 def fairness_artifact(training: Training) -> Path:
     """The fairness report of a training, made now if it is not there yet."""
-    limits = _limits(get_domain(training["domain"]))
+    domain = get_domain(training["domain"])
+    limits = _limits(domain)
     inputs = {
-        "ranker": ranker_inputs(training), "limits": limits.model_dump(),
+        "ranker": ranker_inputs(training), "limits": limits.model_dump(), "guarded": domain.guarded_categories,
+        "protected": {name: domain.user_facts[name].model_dump() for name in domain.protected_facts},
         "code": code_digest("evaluation", "steps/judging_fairness.py"),
     }  # fmt: skip
     return build("fairness", inputs, partial(_measure, training, limits))

@@ -134,7 +134,7 @@ def test_a_domain_that_declares_none_is_measured_by_none(training, monkeypatch):
 
 
 def test_guarded_categories_that_no_item_has_are_no_reason_to_pass(training, monkeypatch):
-    monkeypatch.setitem(DOMAINS, "retail", declared(guarded_categories=("loans",), fairness=Fairness(minimum_group=6)))
+    monkeypatch.setitem(DOMAINS, "retail", declared(guarded_categories=("loans",)))
     open_workbench.cache_clear()
     with pytest.raises(RunFailed, match="guarded categories loans"):
         steps.fairness(training)
