@@ -121,6 +121,27 @@ def bench_two_tower(
 
 
 @bench.command(
+    "two-tower-samples",
+    epilog="Examples: `slate bench two-tower-samples --json` · `slate bench two-tower-samples --samples pairs.parquet`",
+)
+def bench_two_tower_samples(
+    samples: Annotated[
+        Path | None, typer.Option(help="Parquet file of customer-product samples; default: from the generator.")
+    ] = None,
+    generator: Annotated[
+        str, typer.Option(help="Generator that samples are drawn from, without a file.")
+    ] = "santander",
+    seed: SeedOption = 7,
+    json: JsonOption = False,
+) -> None:
+    """Towers over attributes beside popularity and logistic regression, on customers that none of them knew."""
+    from ml import steps
+
+    document = steps.bench_two_tower_samples(samples, generator=generator, seed=seed)
+    output.emit(document, json, output.two_tower_samples)
+
+
+@bench.command(
     "baskets",
     epilog="Example: `slate bench baskets --history history.parquet --next next.parquet --config tafeng --json`",
 )
@@ -135,3 +156,29 @@ def bench_baskets(
     from ml import steps
 
     output.emit(steps.bench_baskets(history, following, config, seed=seed), json, output.basket_models)
+
+
+@bench.command("landing", epilog="Example: `slate bench landing --rows 13647309`")
+def bench_landing(
+    rows: Annotated[int, typer.Option(min=1, help="About how many rows the customers' history has.")] = 13_647_309,
+    domain: DomainOption = "banking",
+    seed: SeedOption = 7,
+    json: JsonOption = False,
+) -> None:
+    """Time and memory of landing generated files of a given size, the limit on memory beside it."""
+    from ml import steps
+
+    output.emit(steps.bench_landing(domain, rows, seed=seed), json, output.fields("Landing"))
+
+
+@bench.command("ceiling", epilog="Example: `slate bench ceiling --seeds 41 --seeds 42 --json`")
+def bench_ceiling(
+    domain: DomainOption = "banking",
+    seeds: Annotated[list[int], typer.Option(min=0, help="Seed of generated data; repeatable.")] = [41],  # noqa: B006
+    customers: Annotated[int, typer.Option(min=1000, help="How many are generated for each seed.")] = 20_000,
+    json: JsonOption = False,
+) -> None:
+    """The recommender's share of the best that anybody could reach, on generated data."""
+    from ml import steps
+
+    output.emit(steps.bench_ceiling(domain, seeds=seeds, customers=customers), json, output.ceiling)

@@ -137,6 +137,22 @@ def two_tower(document: Mapping[str, Any]) -> Iterable[Table]:
         yield table(f"Two-tower, one part switched, on the validation window: {metric}", columns, body)
 
 
+def two_tower_samples(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render one row a model of customer-product samples, and how far each lies above the towers."""
+    rows = document["rows"]
+    names = list(rows[0]["metrics"])
+    asked = f"{document['tested_customers']:,} customers, {document['products']:,} products, in percent"
+    body = [
+        (row["model"], *(_percent(row["metrics"][name]) for name in names), f"{row['train_cpu_seconds']:.1f}")
+        for row in rows
+    ]
+    yield table(f"Products wanted by {asked}", ("model", *names, "training CPU s"), body)
+    less = [
+        (row["model"], *(_percent(row["less_two_tower"][name], "difference") for name in names)) for row in rows[1:]
+    ]
+    yield table("Less the two-tower, in percent", ("model", *names), less)
+
+
 def basket_models(document: Mapping[str, Any]) -> Iterable[Table]:
     """Render one row a next-basket model, a table a part; shares in percent, with 95% intervals where there is one."""
     rows = document["rows"]
@@ -205,3 +221,21 @@ def _percent(metric: Mapping[str, float | None], middle: str = "mean") -> str:
     mean, low, high = (metric[end] for end in (middle, "low", "high"))
     shown = "" if mean is None else f"{100 * mean:.2f}"
     return shown if low is None or high is None else f"{shown} ({100 * low:.2f} to {100 * high:.2f})"
+
+
+def ceiling(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render what each model reaches of the ceiling, with intervals, a table a seed."""
+
+    def interval(value: Mapping[str, float | None], digits: int) -> str:
+        return " ".join(f"{value[name]:.{digits}f}" for name in ("mean", "low", "high") if value[name] is not None)
+
+    for seed in dict.fromkeys(row["seed"] for row in document["rows"]):
+        rows = [row for row in document["rows"] if row["seed"] == seed]
+        title = f"{document['domain']}, {document['customers']:,} generated, " + (
+            "all seeds" if seed is None else f"seed {seed}"
+        )
+        cells = [
+            (row["model"], row["kind"], f"{row['cases']:,}", interval(row["map@7"], 4), interval(row["share"], 3))
+            for row in rows
+        ]
+        yield table(title, ("model", "kind", "cases", "map@7 (low, high)", "share of the ceiling (low, high)"), cells)

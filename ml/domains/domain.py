@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from ml.domains.eligibility import Eligibility
 from ml.domains.facts import Fact
 from ml.domains.frozen import Frozen
 
@@ -109,6 +110,9 @@ class Domain(Frozen):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
     loader: str = Field(description="Name of the loader in `ml.data.loaders` that lands the domain's own data.")
+    generator: str | None = Field(
+        None, description="Name of the generator in `ml.data.generators` that makes files for the loader, if one does."
+    )
     user_noun: str = Field("user", description="What people call a user in reports.")
     event_weights: dict[str, float] = Field(description="How much an event says about liking; 0: nothing.")
     target_events: tuple[str, ...] = Field(description="The events that a recommendation should bring about.")
@@ -121,6 +125,7 @@ class Domain(Frozen):
     guarded_categories: tuple[str, ...] = Field(
         (), description="Categories of items that no model may score by protected facts, such as credit."
     )
+    eligibility: Eligibility = Eligibility()
     fairness: Fairness | None = Field(None, description="None: no protected fact, or nothing guarded, to judge by.")
     protocol: Protocol = Protocol()
     quotas: dict[str, int] = Field(description="Candidates each retriever hands to the ranker.")
@@ -135,6 +140,11 @@ class Domain(Frozen):
     data_rules: DataRules
     retrain_schedule: str = Field("0 3 * * 1", description="Cron expression (UTC) of the features DAG.")
     monitor_schedule: str = Field("0 6 * * 1", description="Cron expression (UTC) of the monitor DAG.")
+
+    @model_validator(mode="after")
+    def _rules_read_what_is_declared(self) -> "Domain":
+        self.eligibility.check(self.user_facts, self.item_facts, self.data_rules.event_types)
+        return self
 
     @model_validator(mode="after")
     def _fairness_has_what_it_judges(self) -> Self:

@@ -14,6 +14,10 @@ RETRIEVERS: dict[str, str] = {
     "als": "ml.retrieval.als:Als",
     "content": "ml.retrieval.content:Content",
     "two_tower": "ml.retrieval.two_tower:TwoTower",
+    "attribute_towers": "ml.retrieval.attribute_towers:AttributeTowers",
+    "segment_popularity": "ml.retrieval.segment_popularity:SegmentPopularity",
+    "classifiers": "ml.retrieval.classifiers:Classifiers",
+    "logistic": "ml.retrieval.classifiers:Logistic",
     # It builds on the session models, a layer above this one: named here, imported by whoever asks for it.
     "hrnn": "ml.sessions.hrnn_retriever:HrnnRetriever",
 }

@@ -12,8 +12,8 @@ from ml.data.vocabulary import Vocabulary
 from ml.errors import BadInput
 from ml.retrieval import RETRIEVERS, Retriever, get_retriever, top_k
 
-# The neural one needs the feature marts and has a suite of its own.
-NAMES = [name for name in RETRIEVERS if name != "two_tower"]
+# These refuse a shop that nothing can be learned from, and have suites of their own.
+NAMES = [name for name in RETRIEVERS if name not in {"two_tower", "attribute_towers"}]
 WITHHELD_COMES_FIRST = ["item_to_item", "basket", "tifu_knn", "als", "content"]
 
 DATASET = shop.planted()

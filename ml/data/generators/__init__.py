@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import pandas as pd
+
 from ml.data.generators import santander
+from ml.data.generators.santander.samples import draw_samples
 from ml.errors import BadInput
 
 
@@ -12,10 +15,22 @@ class Generate(Protocol):
     """Writes the raw files of some customers into a folder and returns what it wrote."""
 
     def __call__(self, folder: Path, *, customers: int, months: int = ..., seed: int) -> Mapping[str, Any]:
-        """Write the files; the same arguments give the same bytes."""
+        """Write the files; the same arguments give the same bytes.
+
+        Returns:
+            What was written; `rows` counts those of each file, that of the customers' history first.
+        """
+
+
+class Draw(Protocol):
+    """Draws customer-product samples (`ml.data.samples`) from what a generator wrote."""
+
+    def __call__(self, folder: Path, *, samples: int, seed: int) -> pd.DataFrame:
+        """Draw this many rows at most; the same arguments give the same rows."""
 
 
 GENERATORS: dict[str, Generate] = {"santander": santander.generate}
+SAMPLES: dict[str, Draw] = {"santander": draw_samples}
 
 
 def get_generator(name: str) -> Generate:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.data.arrays import Floats, Indices, Ints
+from ml.data.arrays import Floats
 from ml.data.dataset import Dataset
 from ml.errors import BadInput
 from ml.retrieval.two_tower.content import content_of
@@ -23,32 +23,9 @@ from ml.retrieval.two_tower.inputs import (
 )  # fmt: skip
 from ml.retrieval.two_tower.network import Sizes
 from ml.retrieval.two_tower.parameters import TwoTowerParameters
-from ml.retrieval.two_tower.sampling import TrainingRequests, training_requests
+from ml.retrieval.two_tower.sampling import Shares, TrainingRequests, training_requests
 
 SCALING_REQUESTS = 4096  # that the mean and deviation of the request features are taken from
-
-
-@dataclass(frozen=True)
-class Shares:
-    """How often each item is the positive of a cadence's pairs: the q of the log-q correction before sampling."""
-
-    keys: Ints  # sorted; period * items + item
-    share: Floats  # of the cadence's positive pairs
-    items: int
-
-    @classmethod
-    def of(cls, requests: TrainingRequests, items: int) -> "Shares":
-        """Count the positives of each cadence."""
-        period = requests.period[requests.positives.rows]
-        keys, counts = np.unique(period.astype(np.int64) * items + requests.positives.values, return_counts=True)
-        total = np.bincount(period, minlength=len(requests.starts))
-        return cls(keys, (counts / total[keys // items]).astype(np.float32), items)
-
-    def of_items(self, period: int, item: Indices) -> Floats:
-        """(C,) the shares of these items in one cadence; 0 where nobody took it."""
-        wanted = period * self.items + item.astype(np.int64)
-        at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        return np.where(self.keys[at] == wanted, self.share[at], np.float32(0))
 
 
 @dataclass(frozen=True)

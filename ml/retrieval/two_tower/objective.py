@@ -13,10 +13,9 @@ from ml.retrieval.two_tower import losses
 from ml.retrieval.two_tower.inputs import window_of
 from ml.retrieval.two_tower.material import Material
 from ml.retrieval.two_tower.network import TwoTowerNetwork
+from ml.retrieval.two_tower.pair_loss import PairLoss
 from ml.retrieval.two_tower.parameters import TwoTowerParameters
 from ml.retrieval.two_tower.sampling import Batch
-
-TRIPLET_NEGATIVES = 10  # the easy ones are already further away than the margin and teach nothing
 
 
 @dataclass(frozen=True)
@@ -32,9 +31,8 @@ class Objective:
     def __call__(self, batch: Batch) -> Tensor:
         """The batch's mean loss, repeats weighing what the parameters say."""
         cosine = self._requests(batch) @ self._candidates(batch).T  # (B, C)
-        row, column = torch.from_numpy(batch.row).to(self.device), torch.from_numpy(batch.column).to(self.device)
         weight = np.where(batch.repeat, self.parameters.repeat_weight, 1.0).astype(np.float32)
-        loss = self._pair_losses(cosine, row, column, batch)  # (N,)
+        loss = PairLoss(self.parameters, self.material.shares, self.device)(cosine, batch)  # (N,)
         return losses.weighted_mean(loss, torch.from_numpy(weight).to(self.device))
 
     def _requests(self, batch: Batch) -> Tensor:
@@ -59,28 +57,3 @@ class Objective:
 
     def _dropped(self, count: int) -> np.ndarray:
         return self.random.random(count) < self.parameters.id_dropout
-
-    def _pair_losses(self, cosine: Tensor, row: Tensor, column: Tensor, batch: Batch) -> Tensor:
-        """(N,) the chosen loss of each pair."""
-        parameters = self.parameters
-        if parameters.loss == "triplet":
-            negatives = losses.hardest(self._negatives(cosine, row, column, batch), self._hard(TRIPLET_NEGATIVES))
-            return losses.triplet_loss(cosine[row, column], negatives, row, parameters.margin)
-        logits = cosine / parameters.temperature
-        if parameters.loss == "softmax":
-            logits = logits - self._log_q(batch)
-        negatives = losses.hardest(self._negatives(logits, row, column, batch), self._hard(0))
-        return losses.softmax_loss(logits[row, column], negatives, row)
-
-    def _hard(self, default: int) -> int:
-        return self.parameters.hard_negatives or default
-
-    def _negatives(self, logits: Tensor, row: Tensor, column: Tensor, batch: Batch) -> Tensor:
-        further = [torch.from_numpy(part).to(self.device) for part in batch.hits]
-        return losses.mask_hits(logits, torch.cat([row, further[0]]), torch.cat([column, further[1]]))
-
-    def _log_q(self, batch: Batch) -> Tensor:
-        share = torch.from_numpy(self.material.shares.of_items(batch.period, batch.candidates)).to(self.device)
-        return losses.inclusion_log_probability(
-            share, draws=len(batch.row), uniform=self.parameters.uniform_negatives, items=self.material.shares.items
-        )

@@ -8,6 +8,7 @@ Shapes: R training requests, B requests of a batch, N positive pairs of a reques
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -17,6 +18,24 @@ from ml.data.windows import to_micros
 from ml.retrieval.two_tower.inputs import Views, cadence_of
 
 NEVER = np.iinfo(np.int64).max
+
+
+class Labelled(Protocol):
+    """R requests of the past with what was then taken: all that batches are drawn by."""
+
+    @property
+    def period(self) -> Indices:
+        """(R,) cadence of the moment."""
+
+    @property
+    def positives(self) -> Ragged:
+        """(R) rows of the items then taken."""
+
+    @property
+    def repeat(self) -> Bools:
+        """(N,) the user had taken this positive before the moment."""
+
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -82,6 +101,29 @@ def _first_taken(log: Log, user: Ints, item: Indices) -> Ints:
 
 
 @dataclass(frozen=True)
+class Shares:
+    """How often each item is the positive of a cadence's pairs: the q of the log-q correction before sampling."""
+
+    keys: Ints  # sorted; period * items + item
+    share: Floats  # of the cadence's positive pairs
+    items: int
+
+    @classmethod
+    def of(cls, requests: Labelled, items: int) -> "Shares":
+        """Count the positives of each cadence."""
+        period = requests.period[requests.positives.rows]
+        keys, counts = np.unique(period.astype(np.int64) * items + requests.positives.values, return_counts=True)
+        total = np.bincount(period)
+        return cls(keys, (counts / total[keys // items]).astype(np.float32), items)
+
+    def of_items(self, period: int, item: Indices) -> Floats:
+        """(C,) the shares of these items in one cadence; 0 where nobody took it."""
+        wanted = period * self.items + item.astype(np.int64)
+        at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        return np.where(self.keys[at] == wanted, self.share[at], np.float32(0))
+
+
+@dataclass(frozen=True)
 class Batch:
     """Requests of one cadence, and the items that compete for them."""
 
@@ -98,7 +140,7 @@ class Batch:
 class Sampler:
     """Draws the batches of one epoch after the other."""
 
-    requests: TrainingRequests
+    requests: Labelled
     items: int
     random: np.random.Generator
     keep: Floats  # (R,) probability that a request takes part in an epoch

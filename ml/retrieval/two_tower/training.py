@@ -4,9 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml.logs import get_logger, progress
-from ml.neural import device_of, learning_rate_at, reproducible
+from ml.logs import get_logger
+from ml.neural import device_of, reproducible
 from ml.retrieval.contract import TrainingData
+from ml.retrieval.two_tower.descent import Descent
 from ml.retrieval.two_tower.material import prepare
 from ml.retrieval.two_tower.network import TwoTowerNetwork
 from ml.retrieval.two_tower.objective import Objective
@@ -44,9 +45,10 @@ class _Training:
             material.requests, data.dataset.log.items, random, material.keep, parameters.batch_size,
             parameters.positives, parameters.uniform_negatives,
         )  # fmt: skip
-        self.optimiser = torch.optim.AdamW(
+        optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay, fused=True
         )
+        self.descent = Descent(optimiser, parameters.learning_rate, parameters.epochs, "two_tower")
         self.towers = Towers(self.network, material.encoder)
         self.validation = Validation.of(data.validation, parameters.validation_requests, parameters.history_length)
         self.curves: Curves = {LOSS: [], RECALL: [], DISCOVERY: []}
@@ -69,18 +71,9 @@ class _Training:
     def _epoch(self, epoch: int) -> float:
         """The mean loss of one pass over the batches."""
         self.network.train()
-        batches = self.sampler.epoch()
-        total = 0.0
-        for number, requests in enumerate(progress(batches, f"two_tower, epoch {epoch + 1}", len(batches))):
-            done = (epoch + (number + 1) / len(batches)) / self.parameters.epochs
-            for group in self.optimiser.param_groups:
-                group["lr"] = self.parameters.learning_rate * learning_rate_at(done)
-            loss = self.objective(self.sampler.draw(requests))
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimiser.step()
-            total += float(loss.detach())
-        return total / max(len(batches), 1)
+        return self.descent.epoch(
+            epoch, self.sampler.epoch(), lambda requests: self.objective(self.sampler.draw(requests))
+        )
 
     def _record(self, epoch: int, loss: float) -> None:
         every, discoveries = self.validation.recall(self.towers)
