@@ -90,7 +90,7 @@ def _measure(training: Training, limits: Fairness, folder: Path) -> None:
     bench, recommender = open_workbench(training["features"], training["seed"]), recommender_of(training)
     domain, seed = bench.dataset.domain, training["seed"]
     earlier, judged = (_treatment(bench, recommender, window, limits) for window in ("validation", "test"))
-    read = inputs_by_model(recommender, domain.guarded_categories)
+    read = inputs_by_model(recommender, guarded_items(bench.dataset))
     guessed = _guessed(bench, recommender, limits, read)
     document = report(judged, calibrated_on(earlier), limits, domain.protected_facts, guessed, seed=seed) | {
         "domain": domain.name, "limits": limits.model_dump(), "guarded": list(domain.guarded_categories),
