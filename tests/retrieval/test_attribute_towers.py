@@ -158,6 +158,7 @@ def test_protected_facts_are_no_input_where_an_item_is_guarded():
     assert set(fitted(parameters=QUICK).towers.users.facts) == {"segment", "visits", "sex"}
     guarded = fitted(known(guarded=("loans",)), QUICK)
     assert set(guarded.towers.users.facts) == {"segment", "visits"}
+    assert set(guarded.inputs) == {"held", "segment", "visits"}
     requests = asked()
     values = requests.facts.values.copy()
     values[:, list(requests.facts.facts).index("sex")] = 1 - values[:, list(requests.facts.facts).index("sex")]

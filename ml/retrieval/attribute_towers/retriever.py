@@ -46,6 +46,11 @@ class AttributeTowers:
         towers, curve = train(examples, parameters, seed=data.seed, threads=data.threads)
         return cls(parameters, towers, towers.catalogue(examples.items), curve)
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What the user has, and the facts that the user tower encodes."""
+        return ("held", *self.towers.users.facts)
+
     def refresh(self, state: State) -> Self:
         """The same towers with the catalogue's facts as of the state."""
         from ml.retrieval.attribute_towers.examples import item_table
