@@ -12,6 +12,7 @@ from ml.data.dataset import Log
 from ml.data.facts import FactTable, UserStates
 from ml.data.holdings import Holdings
 from ml.data.knowledge import Knowledge
+from ml.data.occurrences import Occurrences
 from ml.data.vocabulary import Vocabulary
 from ml.domains.facts import Fact
 from ml.features.store import Snapshot, Table
@@ -74,18 +75,26 @@ def load_facts(folder: Path) -> FactTable:
 
 
 def save_knowledge(folder: Path, knowledge: Knowledge) -> None:
-    """Write the facts and the holdings of all users."""
+    """Write the facts and the holdings of all users, and the events that rules read, a folder a type."""
     save_fields(folder / "holdings", knowledge.holdings)
     save_facts(folder / "facts", knowledge.facts.table)
     for name in ("user", "since"):
         np.save(folder / f"{name}.npy", getattr(knowledge.facts, name), allow_pickle=False)
+    for number, happened in enumerate(knowledge.occurrences.values()):
+        save_fields(folder / "occurrences" / str(number), happened)
+    write_json(folder / "occurrences.json", list(knowledge.occurrences))
     write_json(folder / "outputs.json", knowledge.outputs)
 
 
 def load_knowledge(folder: Path) -> Knowledge:
     """What `save_knowledge` wrote."""
     states = UserStates(**_arrays(folder), table=load_facts(folder / "facts"))
-    return Knowledge(states, Holdings(**_arrays(folder / "holdings")), read_json(folder / "outputs.json"))
+    occurrences = {
+        name: Occurrences(**_arrays(folder / "occurrences" / str(number)))
+        for number, name in enumerate(read_json(folder / "occurrences.json"))
+    }
+    holdings = Holdings(**_arrays(folder / "holdings"))
+    return Knowledge(states, holdings, read_json(folder / "outputs.json"), occurrences)
 
 
 def _load_table(folder: Path) -> Table:

@@ -13,6 +13,7 @@ import numpy as np
 from ml.bundle.bundle import Bundle
 from ml.data.arrays import Indices, Ints, Ragged
 from ml.data.dataset import Dataset, Log
+from ml.data.holdings import Spans
 from ml.data.requests import History, Requests
 from ml.data.vocabulary import Vocabulary
 from ml.errors import RunFailed
@@ -59,6 +60,7 @@ class Translation:
             _mapped(self.user, requests.user), requests.moment, _mapped(self.place, requests.place),
             self._history(requests.history), session, requests.facts,
             requests.held and _kept(requests.held, self.item), requests.barred and _kept(requests.barred, self.item),
+            requests.spans and self._spans(requests.spans),
         )  # fmt: skip
 
     def ranking(self, ranking: Ranking) -> Ranking:
@@ -66,10 +68,14 @@ class Translation:
         return Ranking(_mapped(self.back, ranking.item), ranking.score)
 
     def _history(self, history: History) -> History:
-        item = self.item[history.item]
-        known = item >= 0
-        offsets = _offsets(history.rows[known], len(history))
-        return History(offsets, item[known], history.at[known], history.session[known], history.weight[known])
+        numbered = replace(history, item=self.item[history.item])
+        known = numbered.item >= 0
+        return numbered.pick(_offsets(history.rows[known], len(history)), known)
+
+    def _spans(self, spans: Spans) -> Spans:
+        numbered = replace(spans, item=self.item[spans.item])
+        known = numbered.item >= 0
+        return numbered.pick(_offsets(spans.rows[known], len(spans)), known)
 
 
 class View:
@@ -94,7 +100,7 @@ class View:
                 )
         return FeatureStore(
             self.dataset.path, self.translation.users, self.translation.items, self.translation.places,
-            self.bundle.categories, self.bundle.snapshot.category, wanted,
+            self.bundle.categories, self.bundle.snapshot.category, wanted, self.bundle.item_facts,
         )  # fmt: skip
 
     def of(self, state: State) -> State:

@@ -36,6 +36,21 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
         raise typer.Exit
 
 
+@app.command(epilog="Example: `slate generate banking --customers 20000 --seed 7`")
+def generate(
+    domain: Annotated[str, typer.Argument(help="A declared domain that has a generator, such as `banking`.")],
+    customers: Annotated[int, typer.Option(min=1, help="How many customers there are.")] = 20_000,
+    seed: SeedOption = 7,
+    months: Annotated[int | None, typer.Option(help="Months observed; default: as many as there can be.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the files; default: SLATE_HOME/raw/<domain>.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Write the raw files of made-up customers, for `slate land`."""
+    from ml import steps
+
+    output.emit(steps.generate(domain, customers, seed, months, out), json, output.fields("Generated"))
+
+
 @app.command(epilog="Example: `slate land --mapping docs/examples/rsc15.yaml --data-folder ~/rsc15`")
 def land(
     domain: DomainOption = "retail",
@@ -189,6 +204,14 @@ def evaluate(domain: DomainOption = "retail", json: JsonOption = False) -> None:
     from ml import steps
 
     output.emit(steps.evaluate(steps.last_training(domain)), json, output.fields("Evaluated"))
+
+
+@app.command(epilog="Example: `slate fairness --domain banking`")
+def fairness(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+    """Measure how groups of people fare with the last training run, where the domain declares what is fair."""
+    from ml import steps
+
+    output.emit(steps.fairness(steps.last_training(domain)), json, output.fields("Fairness"))
 
 
 @app.command(epilog="Example: `slate publish`")

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from ml.artifacts import manifest
-from ml.data.arrays import Floats, Indices, Ints, Ragged, distinct, first_at
+from ml.data.arrays import Floats, Indices, Ints, Ragged, distinct, first_at, take_ranges
 from ml.data.facts import FactTable, UserStates, item_facts, user_states
 from ml.data.holdings import Holdings
 from ml.data.knowledge import Knowledge
+from ml.data.occurrences import Occurrences
 from ml.data.requests import Cases, History, Requests
 from ml.data.vocabulary import Vocabulary, encoded
 from ml.data.windows import Windows, to_micros
@@ -34,6 +35,7 @@ class Log:
     target: np.ndarray  # bool: an event that a recommendation should bring about
     users: int
     items: int
+    kind: Indices | None = None  # place of the event type in `Domain.event_weights`; None: nobody told
 
     def __len__(self) -> int:
         return len(self.user)
@@ -46,7 +48,8 @@ class Log:
     def where(self, keep: np.ndarray) -> "Log":
         """The events that a mask keeps."""
         names = ("user", "item", "at", "session", "place", "weight", "value", "target")
-        return replace(self, **{name: getattr(self, name)[keep] for name in names})
+        kind = None if self.kind is None else self.kind[keep]
+        return replace(self, kind=kind, **{name: getattr(self, name)[keep] for name in names})
 
     def before(self, moment: int) -> "Log":
         """The events strictly before an instant."""
@@ -54,7 +57,7 @@ class Log:
 
     def history(self) -> History:
         """All events as one history a user."""
-        return History(self.offsets, self.item, self.at, self.session, self.weight)
+        return History(self.offsets, self.item, self.at, self.session, self.weight, self.kind, self.value)
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,8 @@ def load_dataset(path: Path) -> Dataset:
         catalogue = connection.execute(
             "SELECT * FROM read_parquet($path) ORDER BY item_id", {"path": str(path / "items.parquet")}
         ).df()
-        told = dict.fromkeys([*domain.holdings.begin, *domain.holdings.end], 0.0) | domain.event_weights
+        without_weight = [*domain.holdings.begin, *domain.holdings.end, *domain.eligibility.event_types]
+        told = dict.fromkeys(without_weight, 0.0) | domain.event_weights
         weights = pd.DataFrame(told.items(), columns=["event_type", "weight"])
         connection.register("weights", weights)
         events = connection.execute(
@@ -106,10 +110,10 @@ def load_dataset(path: Path) -> Dataset:
             SELECT user_id, item_id, session_id, place_id, epoch_us(occurred_at) AS at, weight,
                    coalesce(value, 0) AS value, event_type
             FROM read_parquet($path) JOIN weights USING (event_type)
-            WHERE weight > 0 OR list_contains($holdings, event_type)
+            WHERE weight > 0 OR list_contains($without_weight, event_type)
             ORDER BY user_id, occurred_at, session_id, session_position, event_id
             """,
-            {"path": str(path / "events.parquet"), "holdings": [*domain.holdings.begin, *domain.holdings.end]},
+            {"path": str(path / "events.parquet"), "without_weight": without_weight},
         ).df()
     items = Vocabulary(catalogue["item_id"].to_numpy(object))
     users, user = _users(path, events["user_id"], domain)
@@ -120,13 +124,20 @@ def load_dataset(path: Path) -> Dataset:
         user=user, item=item, at=at, session=session, place=place, weight=events["weight"].to_numpy(np.float32),
         value=events["value"].to_numpy(np.float32), target=kind.isin(domain.target_events).to_numpy(),
         users=len(users), items=len(items),
+        kind=pd.Index(list(domain.event_weights)).get_indexer(kind).astype(np.int32),
     )  # fmt: skip
     begins, ends = (kind.isin(types).to_numpy() for types in (domain.holdings.begin, domain.holdings.end))
     held = begins | ends
     facts = (
         user_states(path / "user_states.parquet", users, domain.user_facts) if domain.user_facts else UserStates.none()
     )
-    knowledge = Knowledge(facts, Holdings.of_events(user[held], item[held], at[held], begins[held]), domain.outputs)
+    occurrences = {
+        name: Occurrences.of_events(user[there], item[there], at[there])
+        for name in domain.eligibility.event_types
+        for there in [(kind == name).to_numpy()]
+    }
+    holdings = Holdings.of_events(user[held], item[held], at[held], begins[held])
+    knowledge = Knowledge(facts, holdings, domain.outputs, occurrences)
     return Dataset(
         path, domain, source, windows, users, items, places, log.where(log.weight > 0), catalogue, knowledge,
         item_facts(catalogue, domain.item_facts),
@@ -181,11 +192,9 @@ def session_cases(log: Log, start: int, stop: int) -> Cases:
     at = np.flatnonzero(~first & inside & starts_inside & log.target[order])
     event = order[at]
     history = log.history().cut(log.offsets[log.user[event]], event.astype(np.int64))
-    ordered_items = Ragged(np.array([0, len(order)]), log.item[order])
-    prefixes = History(np.array([0, len(order)]), ordered_items.values, log.at, log.session, log.weight).cut(
-        begin[at], at
-    )
-    requests = Requests(log.user[event], log.at[event], log.place[event - 1], history, prefixes.items)
+    offsets, positions = take_ranges(begin[at], at)
+    prefixes = Ragged(offsets, log.item[order][positions])
+    requests = Requests(log.user[event], log.at[event], log.place[event - 1], history, prefixes)
     labels = Ragged(np.arange(len(event) + 1, dtype=np.int64), log.item[event])
     return Cases(requests, labels, log.session[event].astype(np.int64))
 

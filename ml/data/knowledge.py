@@ -1,9 +1,12 @@
-"""What is known of users beside their events: their facts, and what they have."""
+"""What is known of users beside their events: their facts, what they have, and what happened to them."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
+from ml.data.arrays import Bools
 from ml.data.facts import UserStates
 from ml.data.holdings import Holdings
+from ml.data.occurrences import Occurrences
 from ml.data.requests import Requests
 from ml.domains.domain import Outputs
 
@@ -15,6 +18,7 @@ class Knowledge:
     facts: UserStates
     holdings: Holdings
     outputs: Outputs
+    occurrences: Mapping[str, Occurrences] = field(default_factory=dict)  # by type, of the events that rules read
 
     @classmethod
     def none(cls) -> "Knowledge":
@@ -22,12 +26,22 @@ class Knowledge:
         return cls(UserStates.none(), Holdings.none(), "mixed")
 
     def before(self, moment: int) -> "Knowledge":
-        """The same without what was taken or given up from an instant on; facts are asked with their moment."""
-        return replace(self, holdings=self.holdings.before(moment))
+        """The same without what was taken, given up or happened from an instant on; facts are asked with their moment."""
+        occurrences = {kind: happened.before(moment) for kind, happened in self.occurrences.items()}
+        return replace(self, holdings=self.holdings.before(moment), occurrences=occurrences)
+
+    def without(self, users: Bools) -> "Knowledge":
+        """The same as if nothing were known of these users (users,)."""
+        occurrences = {kind: happened.where(~users[happened.user]) for kind, happened in self.occurrences.items()}
+        return replace(
+            self, facts=self.facts.where(~users[self.facts.user]),
+            holdings=self.holdings.where(~users[self.holdings.user]), occurrences=occurrences,
+        )  # fmt: skip
 
     def told(self, requests: Requests, items: int) -> Requests:
         """The same requests with what was known of their users at their moments, of a catalogue of so many items."""
         held = self.holdings.at(requests.user, requests.moment)
         facts = self.facts.at(requests.user, requests.moment)
         barred = {"new": held, "owned": held.complement(items)}.get(self.outputs)
-        return replace(requests, facts=facts, held=held, barred=barred)
+        spans = self.holdings.spans(requests.user, requests.moment)
+        return replace(requests, facts=facts, held=held, barred=barred, spans=spans, occurrences=self.occurrences)

@@ -1,11 +1,14 @@
 """What a recommender is asked: R requests as arrays, each with only what was known before its moment."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ml.data.arrays import Floats, Indices, Ints, Ragged, take_ranges
+from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, take_ranges
 from ml.data.facts import FactTable
+from ml.data.holdings import Spans
+from ml.data.occurrences import Occurrences
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,8 @@ class History:
     at: Ints  # (N,) microseconds since 1970 UTC
     session: Indices  # (N,) which session (basket), numbered over the whole log
     weight: Floats  # (N,) what the event says about liking, by the domain's declaration
+    kind: Indices | None = None  # (N,) place of its event type in `Domain.event_weights`; None: nobody told
+    value: Floats | None = None  # (N,) how much it was: money paid, seconds of reading; None: nobody told
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -38,7 +43,14 @@ class History:
     def cut(self, starts: Ints, stops: Ints) -> "History":
         """The events in these ranges of positions, one range a request."""
         offsets, at = take_ranges(starts, stops)
-        return History(offsets, self.item[at], self.at[at], self.session[at], self.weight[at])
+        return self.pick(offsets, at)
+
+    def pick(self, offsets: Ints, positions: Ints | Bools) -> "History":
+        """The events at these positions (or of this mask), cut into histories at `offsets`."""
+        return History(
+            offsets, self.item[positions], self.at[positions], self.session[positions], self.weight[positions],
+            None if self.kind is None else self.kind[positions], None if self.value is None else self.value[positions],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,8 @@ class Requests:
     facts: FactTable = field(default_factory=FactTable.none)  # (R,) what was known of the user; no facts: no rows
     held: Ragged | None = None  # the items that the user has; None: nobody has anything
     barred: Ragged | None = None  # items that the slate is not for, since the user has them, or has not; None: none
+    spans: Spans | None = None  # when the user began to have each item, and when it ended; None: nobody told
+    occurrences: Mapping[str, Occurrences] = field(default_factory=dict)  # of all users, by type of event
 
     def __len__(self) -> int:
         return len(self.user)
@@ -63,7 +77,8 @@ class Requests:
         return Requests(
             self.user[rows], self.moment[rows], self.place[rows], self.history.take(rows), self.session.take(rows),
             self.facts.take(rows) if self.facts.facts else self.facts,
-            self.held and self.held.take(rows), self.barred and self.barred.take(rows),
+            self.held and self.held.take(rows), self.barred and self.barred.take(rows), self.spans and self.spans.take(rows),
+            self.occurrences,
         )  # fmt: skip
 
     def without(self, exclude: Ragged | None) -> Ragged | None:

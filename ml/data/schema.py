@@ -38,6 +38,7 @@ INTERACTIONS = LandingTable(
             "occurred_at": TIMESTAMP,
             "value": DOUBLE,  # money paid
             "quantity": DOUBLE,  # units
+            "seconds": DOUBLE,  # spent on it
             "discount": DOUBLE,  # money taken off the price
             "place_id": VARCHAR,
             "device": VARCHAR,
@@ -66,6 +67,7 @@ ITEMS = LandingTable(
             "margin": DOUBLE,
             "stock": DOUBLE,  # units
             "launched_at": TIMESTAMP,
+            "attributes": VARCHAR,  # a JSON object of further facts, without those that are not known
         }
     ),
     order=("item_id",),
@@ -120,9 +122,9 @@ TABLES: Mapping[str, LandingTable] = MappingProxyType(
 def absent_columns(supplied: Mapping[str, Collection[str]]) -> tuple[str, ...]:
     """The contract's columns that a source lacks, by bare name, for `Source.absent`.
 
-    A name that stands in several tables (`user_id`, `place_id`) counts by the first of them, interactions before
-    all others, since that is where features read it. A source without `user_id` also lacks `known_user`, which
-    the events mart derives from it.
+    A name that stands in several tables counts by the interactions, where features read it (`user_id`, `place_id`);
+    one that they do not have is there if any table has it (`attributes`). A source without `user_id` also lacks
+    `known_user`, which the events mart derives from it.
 
     Args:
         supplied: The columns that the source fills, by landing table.
@@ -130,6 +132,7 @@ def absent_columns(supplied: Mapping[str, Collection[str]]) -> tuple[str, ...]:
     absent: dict[str, bool] = {}
     for table in TABLES.values():
         for column in table.columns:
-            absent.setdefault(column, column not in supplied.get(table.name, ()))
+            if table is INTERACTIONS or column not in INTERACTIONS.columns:
+                absent[column] = absent.get(column, True) and column not in supplied.get(table.name, ())
     names = [column for column, is_absent in absent.items() if is_absent]
     return (*names, "known_user") if "user_id" in names else tuple(names)

@@ -16,7 +16,7 @@ def as_new_users(requests: Requests, sessions: int) -> Requests:
     history = requests.history
     kept = np.flatnonzero(sessions_after(history) < sessions)
     offsets = np.searchsorted(kept, history.offsets).astype(np.int64)
-    short = History(offsets, history.item[kept], history.at[kept], history.session[kept], history.weight[kept])
+    short = history.pick(offsets, kept)
     place = np.where(np.diff(offsets) > 0, requests.place, -1).astype(np.int32)
     return replace(requests, user=np.full(len(requests), -1, np.int32), place=place, history=short)
 

@@ -73,7 +73,7 @@ class Sum(Windowed):
     """Sum of a number of the events; one that is missing adds nothing."""
 
     aggregation: Literal["sum"]
-    of: Literal["value", "quantity", "discount", "list_value"]
+    of: Literal["value", "quantity", "seconds", "discount", "list_value"]
 
     @property
     def columns(self) -> frozenset[str]:

@@ -44,6 +44,7 @@ class Event:
     known_user: bool = True
     value: float | None = None
     quantity: float | None = None
+    seconds: float | None = None
     discount: float | None = None
     place_id: str | None = None
     category: str | None = None

@@ -21,6 +21,12 @@ def dbt_folder(domain: str) -> Path:
     return settings().domain_path("dbt", domain)
 
 
+def dbt_identity(domain: str) -> dict[str, Any]:
+    """The variables without which dbt cannot even parse: the domain, and the models that it has of its own."""
+    rooms = [settings().dbt_project / "models" / layer / domain for layer in ("staging", "intermediate")]
+    return {"domain": domain, "own_models": sorted(path.stem for room in rooms for path in room.glob("*.sql"))}
+
+
 def dbt_environment() -> dict[str, str]:
     """The environment variables that `dbt_project/` reads."""
     known = settings()

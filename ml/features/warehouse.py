@@ -19,6 +19,7 @@ MARTS = {
     "sessions": ("user_id", "started_at", "session_id"),
     "items": ("item_id",),
     "users": ("user_id",),
+    "user_states": ("user_id", "valid_from"),
     "user_features": ("as_of", "user_id"),
     "item_features": ("as_of", "item_id"),
     "user_item_features": ("as_of", "user_id", "item_id"),

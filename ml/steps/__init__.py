@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "generate": "generating",
     "land": "landing",
     "validate_landing": "validating",
     "plan": "features",
@@ -26,6 +27,7 @@ _HOME = {
     "train_retriever": "training",
     "train_ranker": "training",
     "train": "training",
+    "fairness": "judging_fairness",
     "evaluate": "evaluating",
     "publish": "publishing",
     "judge": "promotion",
@@ -39,10 +41,12 @@ _HOME = {
     "bench_hrnn": "hrnn_speed",
     "bench_users": "user_comparison",
     "bench_warm_start": "warm_start_benchmark",
+    "bench_ceiling": "ceiling_benchmark",
     "bench_ablation": "ablation",
     "bench_two_tower": "two_tower_ablation",
     "bench_two_tower_samples": "two_tower_samples",
     "bench_baskets": "basket_benchmark",
+    "bench_landing": "landing_benchmark",
     "report": "reporting",
     "status": "standing",
     "leaderboard": "evaluating",

@@ -5,7 +5,7 @@ The dbt project can be run by anything that gives dbt the same three things (Air
 - the profile `slate`, target `local`, of `dbt_project/profiles.yml`;
 - the environment that `ml.features.marts.dbt_environment()` returns;
 - the variables of `plan(domain)["vars"]`, small JSON values that differ from run to run. For parsing alone (`dbt ls`,
-  rendering a task group), `{"domain": domain}` is enough.
+  rendering a task group), `ml.features.marts.dbt_identity(domain)` is enough.
 
 `publish_features(plan)` then refuses unless the last model, `completed_snapshots`, was built for this very plan.
 One process at a time may write a domain's warehouse (in Airflow: a pool of one slot).
@@ -24,7 +24,7 @@ from ml.domains import Protocol, Source, get_domain
 from ml.errors import BadInput, RunFailed
 from ml.features import warehouse
 from ml.features.declarations import load_declarations, supplied
-from ml.features.marts import dbt_folder, run_dbt
+from ml.features.marts import dbt_folder, dbt_identity, run_dbt
 from ml.logs import get_logger
 from ml.settings import settings
 from ml.steps.record import recorded
@@ -54,7 +54,7 @@ def plan(domain: str, as_of: str | None = None) -> dict[str, Any]:
     moment = _as_of(domain, as_of, protocol, landed)
     snapshots = Windows.of(moment, protocol).snapshots
     variables: dict[str, Any] = {
-        "domain": domain,
+        **dbt_identity(domain),
         "snapshots": [at.replace(tzinfo=None).isoformat(" ") for at in snapshots],
         "day_starts_at_hour": protocol.day_starts_at_hour,
         "definitions": digest(_project_files(settings().dbt_project, sql_only=True)),

@@ -8,11 +8,12 @@ from typing import Any
 from ml.artifacts import read_json, write_json
 from ml.data.landing import data_end, landing_folder, partitions
 from ml.data.landing_writer import Landed, open_landing
-from ml.data.loaders import Stage, get_loader, mapped
+from ml.data.loaders import Loader, Stage, get_loader, mapped
 from ml.data.loaders.mapping import read_mapping
 from ml.data.schema import TABLES
 from ml.domains import Domain, Source, get_domain
 from ml.errors import BadInput
+from ml.steps.generating import raw_folder
 from ml.steps.record import recorded
 
 
@@ -40,7 +41,8 @@ def land(
         source: Name of a loader.
         mapping: A mapping file for any CSV or Parquet (docs/bring-your-own-data.md). Without source and mapping,
             what landed here last lands again, with the files that are new since; at first the domain's own data.
-        data_folder: Where the files lie of a loader that brings none, or of a mapping; default: as that says.
+        data_folder: Where the files lie of a loader that brings none, or of a mapping; default: as the mapping says;
+            for the domain's own loader what `generate` wrote.
         now: When this landing takes place (aware, UTC); default: the present.
 
     Returns:
@@ -81,9 +83,22 @@ def _plan(domain: Domain, origin: Origin) -> tuple[Stage, Source]:
     folder = Path(origin.data_folder) if origin.data_folder else None
     if origin.mapping is None:
         loader = get_loader(origin.source or domain.loader)
-        return loader.open(folder), loader.source
+        return loader.open(folder or _generated(domain, loader))
     read = read_mapping(Path(origin.mapping), domain, folder)
     return lambda writer: mapped.stage(writer, read), read.mapping.declared_source()
+
+
+def _generated(domain: Domain, loader: Loader) -> Path | None:
+    """What the domain's generator wrote, for a loader that needs a folder and was given none."""
+    if loader.name != domain.loader or not loader.needs_folder or domain.generator is None:
+        return None
+    folder = raw_folder(domain.name)
+    if not folder.is_dir():
+        raise BadInput(
+            f"{folder}: there is no such folder, and {loader.name} needs one. Make its files (slate generate "
+            f"{domain.name}), or name the folder of those that you have (--data-folder)"
+        )
+    return folder
 
 
 def _summary(domain: str, source: Source, landed: Landed) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.artifacts import build, file_digest, read_json
-from ml.features.marts import dbt_environment, run_dbt
+from ml.features.marts import dbt_environment, dbt_identity, run_dbt
 from ml.settings import settings
 from ml.wheel.conventions import WAREHOUSE_POOL
 
@@ -75,7 +75,7 @@ def dbt_manifest(domain: str) -> Path:
     inputs = {"domain": domain, "files": project_files(settings().dbt_project)}
 
     def parse(folder: Path) -> None:
-        run_dbt(["parse", "--no-partial-parse", "--target-path", str(folder / "target")], {"domain": domain})
+        run_dbt(["parse", "--no-partial-parse", "--target-path", str(folder / "target")], dbt_identity(domain))
 
     return build("dbt_manifest", inputs, parse) / "target" / "manifest.json"
 

@@ -33,11 +33,11 @@ def warm_dbt() -> None:
     """
     from ml.domains import DOMAINS
     from ml.errors import RunFailed
-    from ml.features.marts import run_dbt
+    from ml.features.marts import dbt_identity, run_dbt
     from ml.logs import get_logger
 
     try:
-        run_dbt(["parse", "--no-static-parser"], {"domain": next(iter(DOMAINS))})
+        run_dbt(["parse", "--no-static-parser"], dbt_identity(next(iter(DOMAINS))))
     except RunFailed as failure:  # each DAG that needs the project says so to those who look at it
         get_logger(__name__).warning("%s", failure)
 

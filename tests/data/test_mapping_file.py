@@ -74,7 +74,7 @@ def without(column: str, **events: object) -> dict[str, Any]:
         ),
         (
             {"items": {"files": "i.csv", "columns": {"item_id": "i"}, "attributes": {"a": "b"}}},
-            "only users and user_states have attributes",
+            "only items, users, user_states have attributes",
         ),
         (
             {"items": {"files": "i.csv", "columns": {"item_id": "i"}, "session": {"gap_minutes": 1}}},

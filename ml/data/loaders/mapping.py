@@ -69,7 +69,9 @@ class TableMapping(Frozen):
     encoding: Literal["utf-8", "utf-16", "latin-1"] = "utf-8"
     missing: tuple[str, ...] = Field(("",), description="Texts that stand for a missing value.")
     session: Session | None = Field(None, description="Interactions only.")
-    attributes: dict[str, str] = Field({}, description="Users and their states: attribute name to column of the file.")
+    attributes: dict[str, str] = Field(
+        {}, description="Not of interactions or placements: attribute name to column of the file."
+    )
 
 
 REQUIRED = {
@@ -79,7 +81,7 @@ REQUIRED = {
     "placements": ("item_id", "place_id", "valid_from", "valid_to"),
     "user_states": ("user_id", "valid_from"),
 }
-WITH_ATTRIBUTES = ("users", "user_states")
+WITH_ATTRIBUTES = ("items", "users", "user_states")
 
 
 class Mapping(Frozen):
@@ -159,7 +161,7 @@ def _check_columns(name: str, table: TableMapping) -> None:
     if table.session and name != "interactions":
         raise ValueError(f"{name}.session: only interactions have sessions")
     if table.attributes and name not in WITH_ATTRIBUTES:
-        raise ValueError(f"{name}.attributes: only users and user_states have attributes")
+        raise ValueError(f"{name}.attributes: only {', '.join(WITH_ATTRIBUTES)} have attributes")
 
 
 def _fits(constant: str | int | float | bool, kind: str) -> bool:

@@ -66,6 +66,7 @@ select
     {{ day_of('described.occurred_at') }} as day,
     described.value,
     described.quantity,
+    described.seconds,
     described.discount,
     coalesce(described.value, 0) + coalesce(described.discount, 0) as list_value,
     described.place_id,

@@ -39,7 +39,8 @@ def generate(folder: Path, *, customers: int, months: int = MONTHS, seed: int) -
     """Write the files of a bank; the same arguments give the same bytes, and find what they wrote before.
 
     Args:
-        folder: Where they appear, all at once: `train_ver2.csv`, Parquet files, `ceiling/` and a manifest.
+        folder: Where they appear, all at once: `train_ver2.csv`, `test_ver2.csv` (the month after the last, without
+            products), Parquet files, `ceiling/` and a manifest.
         customers: Seen in the first 17 months; a shorter file lacks those who join later.
         months: 3 to 17 monthly snapshots, from 2015-01-28 on.
         seed: From 0 on.
@@ -96,8 +97,10 @@ def _write_block(files: Files, block: int, size: int, months: int, seed: int) ->
     population = draw_population(streams.population, block, size)
     particulars = quirks.Particulars.draw(streams.quirks, population)
     tested = range(max(months - 1 - TEST_MONTHS, 1), months - 1)
-    for month in Simulation(population, streams).run(months):
+    for month in Simulation(population, streams).run(months + 1):
         files.add_snapshot(month.month, quirks.snapshot(streams.quirks, population, particulars, month))
+        if month.month == months:
+            return  # nobody knows what happened in the test month: its finances alone would tell who took a loan
         files.add("finances", tables.finances(population, month))
         files.add("site_sessions", tables.site_sessions(population, month))
         files.add("contacts", tables.contacts(streams.moments, population, month))

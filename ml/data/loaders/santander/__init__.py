@@ -6,6 +6,6 @@ of a month happens on its day. What is known about customers lands as `user_stat
 """
 
 from ml.data.loaders.santander.repairs import Repair, Repairs
-from ml.data.loaders.santander.staging import SOURCE, stage
+from ml.data.loaders.santander.staging import NAME, source, stage
 
-__all__ = ["SOURCE", "Repair", "Repairs", "stage"]
+__all__ = ["NAME", "Repair", "Repairs", "source", "stage"]

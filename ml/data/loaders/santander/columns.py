@@ -71,30 +71,30 @@ class Product(NamedTuple):
 
 PRODUCTS = MappingProxyType(
     {
-        "ind_ahor_fin_ult1": Product("Savings account", "accounts"),
-        "ind_aval_fin_ult1": Product("Guarantees", "loans"),
-        "ind_cco_fin_ult1": Product("Current account", "accounts"),
-        "ind_cder_fin_ult1": Product("Derivatives account", "investments"),
-        "ind_cno_fin_ult1": Product("Payroll account", "accounts"),
-        "ind_ctju_fin_ult1": Product("Junior account", "accounts"),
-        "ind_ctma_fin_ult1": Product("Más particular account", "accounts"),
-        "ind_ctop_fin_ult1": Product("Particular account", "accounts"),
-        "ind_ctpp_fin_ult1": Product("Particular plus account", "accounts"),
-        "ind_deco_fin_ult1": Product("Short-term deposits", "deposits"),
-        "ind_deme_fin_ult1": Product("Medium-term deposits", "deposits"),
-        "ind_dela_fin_ult1": Product("Long-term deposits", "deposits"),
-        "ind_ecue_fin_ult1": Product("E-account", "accounts"),
-        "ind_fond_fin_ult1": Product("Funds", "investments"),
-        "ind_hip_fin_ult1": Product("Mortgage", "loans"),
-        "ind_plan_fin_ult1": Product("Pension plan", "investments"),
-        "ind_pres_fin_ult1": Product("Loans", "loans"),
-        "ind_reca_fin_ult1": Product("Taxes", "payments"),
-        "ind_tjcr_fin_ult1": Product("Credit card", "cards"),
-        "ind_valo_fin_ult1": Product("Securities", "investments"),
-        "ind_viv_fin_ult1": Product("Home account", "accounts"),
-        "ind_nomina_ult1": Product("Payroll", "payments"),
-        "ind_nom_pens_ult1": Product("Pensions", "payments"),
-        "ind_recibo_ult1": Product("Direct debit", "payments"),
+        "ind_ahor_fin_ult1": Product("Savings account", "savings"),
+        "ind_aval_fin_ult1": Product("Guarantees", "credit"),
+        "ind_cco_fin_ult1": Product("Current account", "account"),
+        "ind_cder_fin_ult1": Product("Derivatives account", "investment"),
+        "ind_cno_fin_ult1": Product("Payroll account", "account"),
+        "ind_ctju_fin_ult1": Product("Junior account", "account"),
+        "ind_ctma_fin_ult1": Product("Más particular account", "account"),
+        "ind_ctop_fin_ult1": Product("Particular account", "account"),
+        "ind_ctpp_fin_ult1": Product("Particular plus account", "account"),
+        "ind_deco_fin_ult1": Product("Short-term deposits", "deposit"),
+        "ind_deme_fin_ult1": Product("Medium-term deposits", "deposit"),
+        "ind_dela_fin_ult1": Product("Long-term deposits", "deposit"),
+        "ind_ecue_fin_ult1": Product("E-account", "account"),
+        "ind_fond_fin_ult1": Product("Funds", "investment"),
+        "ind_hip_fin_ult1": Product("Mortgage", "credit"),
+        "ind_plan_fin_ult1": Product("Pension plan", "investment"),
+        "ind_pres_fin_ult1": Product("Loans", "credit"),
+        "ind_reca_fin_ult1": Product("Taxes", "payment"),
+        "ind_tjcr_fin_ult1": Product("Credit card", "credit"),
+        "ind_valo_fin_ult1": Product("Securities", "investment"),
+        "ind_viv_fin_ult1": Product("Home account", "savings"),
+        "ind_nomina_ult1": Product("Payroll", "payment"),
+        "ind_nom_pens_ult1": Product("Pensions", "payment"),
+        "ind_recibo_ult1": Product("Direct debit", "payment"),
     }
 )
 # The flags that the source leaves out in some rows: not owned. Any other that is missing is an error.
@@ -107,4 +107,8 @@ KINDS = MappingProxyType(
         **{column: fact.kind for column, fact in FACTS.items()},
         **dict.fromkeys(PRODUCTS, Kind.FLAG),
     }
+)
+# Path of each product's page on the bank's site: its short name inside the flag.
+PAGES = MappingProxyType(
+    {f"/products/{flag.removeprefix('ind_').removesuffix('_ult1').removesuffix('_fin')}": flag for flag in PRODUCTS}
 )

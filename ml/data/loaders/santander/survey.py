@@ -15,6 +15,9 @@ from ml.data.loaders.santander.repairs import NO_FACTS, Repair, Repairs
 from ml.data.sql import literal
 from ml.errors import BadInput
 
+SHARE_LEFT = 0.5  # of the month before: no more than that is no month of a bank
+FEWEST_CUSTOMERS = 50  # of the month before, below which their number is left to chance
+
 
 @dataclass(frozen=True)
 class Month:
@@ -112,6 +115,18 @@ def refuse_gaps(months: Sequence[Month]) -> None:
             raise BadInput(
                 f"{where} follow those of {before.day}, with {passed - 1} month(s) missing between: without them "
                 "nobody knows what was added when. Add the rows of the missing month(s), or drop those before"
+            )
+
+
+def refuse_halves(months: Sequence[Month]) -> None:
+    """Raise `BadInput` if at most half of a month's customers are left in the next: an export that was cut off."""
+    for before, month in pairwise(months):
+        left, had = month.repairs.rows, before.repairs.rows
+        if had >= FEWEST_CUSTOMERS and left <= SHARE_LEFT * had:
+            raise BadInput(
+                f"{month.file.raw.path}: column {SNAPSHOT!r}: {month.name} has {left:,} rows, after {had:,} in "
+                f"{before.name}: half of the customers do not leave in a month. Export {month.name} again, whole, or "
+                "drop its rows and those after it"
             )
 
 

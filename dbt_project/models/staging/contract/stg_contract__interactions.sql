@@ -24,6 +24,7 @@ renamed as (
         -- numbers
         value,
         quantity,
+        seconds,
         discount,
 
         -- timestamps

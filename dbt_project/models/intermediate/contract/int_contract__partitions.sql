@@ -6,7 +6,11 @@ with placed as (
     select
         partition_id,
         min(valid_from) as first_valid_from
-    from {{ ref('stg_retail__placements') }}
+    from (
+        select partition_id, valid_from from {{ staged('placements') }}
+        union all
+        select partition_id, valid_from from {{ staged('user_states') }}
+    )
     group by partition_id
 
 ),
@@ -17,11 +21,11 @@ described as (
         partition.*,
         placed.first_valid_from,
         partition.landed_at = min(partition.landed_at) over (partition by partition.table_name) as is_first
-    from {{ ref('stg_retail__partitions') }} as partition
+    from {{ ref('stg_contract__partitions') }} as partition
     left join placed
         on
             partition.partition_id = placed.partition_id
-            and partition.table_name = 'placements'
+            and partition.table_name in ('placements', 'user_states')
 
 )
 
@@ -35,7 +39,7 @@ select
     -- all along, a later one from the last event that its source had seen.
     case
         when table_name = 'interactions' then min_occurred_at + interval 1 microsecond
-        when table_name = 'placements' then first_valid_from
+        when table_name in ('placements', 'user_states') then first_valid_from
         when is_first or as_of is null then cast('-infinity' as timestamp)
         else as_of
     end as known_from

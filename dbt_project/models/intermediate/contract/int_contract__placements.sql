@@ -5,8 +5,8 @@ select
     placement.valid_to,
     placement.on_display,
     placement.in_mailer
-from {{ ref('stg_retail__placements') }} as placement
-inner join {{ ref('int_retail__partitions') }} as partition
+from {{ staged('placements') }} as placement
+inner join {{ ref('int_contract__partitions') }} as partition
     on
         placement.partition_id = partition.partition_id
         and partition.table_name = 'placements'

@@ -4,8 +4,8 @@ with landed as (
         "user".*,
         partition.known_from,
         partition.landed_at
-    from {{ ref('stg_retail__users') }} as "user"
-    inner join {{ ref('int_retail__partitions') }} as partition
+    from {{ staged('users') }} as "user"
+    inner join {{ ref('int_contract__partitions') }} as partition
         on
             "user".partition_id = partition.partition_id
             and partition.table_name = 'users'

@@ -3,8 +3,8 @@ with landed as (
     select
         interaction.*,
         partition.landed_at
-    from {{ ref('stg_retail__interactions') }} as interaction
-    inner join {{ ref('int_retail__partitions') }} as partition
+    from {{ staged('interactions') }} as interaction
+    inner join {{ ref('int_contract__partitions') }} as partition
         on
             interaction.partition_id = partition.partition_id
             and partition.table_name = 'interactions'
@@ -37,6 +37,7 @@ select
     occurred_at,
     value,
     quantity,
+    seconds,
     discount,
     place_id,
     device,

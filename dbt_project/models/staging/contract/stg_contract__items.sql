@@ -20,6 +20,7 @@ renamed as (
         brand,
         package_size,
         description,
+        attributes,
 
         -- numbers
         price,

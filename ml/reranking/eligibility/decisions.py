@@ -1,0 +1,98 @@
+"""Decisions: which rules forbid which items to whom, as one bit mask a pair."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.data.arrays import Bools, Indices, Strings
+from ml.data.requests import Requests
+from ml.domains.eligibility import Eligibility
+from ml.errors import BadInput
+from ml.reranking.eligibility.judging import FAILED, judge
+from ml.reranking.eligibility.pairs import ItemsSeen, Pairs
+from ml.reranking.eligibility.scope import Scope
+
+CHUNK = 1 << 18  # pairs judged together: verdicts of this many stay within a processor's cache
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What was decided of R requests, each with C candidates, and on what grounds."""
+
+    eligibility: Eligibility
+    items: ItemsSeen
+    candidates: Indices | None  # (R, C) places among `items`, -1: none; None: all items, in their order
+    channel: Strings | None  # (R,) marketing channel of each request
+    failed: NDArray[np.uint64]  # (R, C) bit n: rule n forbids it; the bit after them: a required fact is missing
+
+    @property
+    def allowed(self) -> Bools:
+        """(R, C) whether nothing forbids it; what is no item is never allowed."""
+        found: Bools = self.failed == 0
+        return found
+
+    def item(self, row: int, column: int) -> int:
+        """Place of one pair's item; raises `BadInput` where there is none."""
+        found = column if self.candidates is None else int(self.candidates[row, column])
+        if found < 0:
+            raise BadInput(f"candidate {column} of request {row} is no item: ask about one that is")
+        return found
+
+    def rules(self, row: int, column: int) -> tuple[str, ...]:
+        """The names of all that forbids one pair, as `id@version`."""
+        names = [rule.name for rule in self.eligibility.rules] + [self.eligibility.requirement]
+        bits = int(self.failed[row, column])
+        return tuple(name for place, name in enumerate(names) if bits >> place & 1)
+
+
+def decide(
+    eligibility: Eligibility,
+    requests: Requests,
+    items: ItemsSeen,
+    candidates: Indices | None = None,
+    channel: Strings | None = None,
+) -> Decisions:
+    """Judge every candidate of every request by every rule; memory beside the answer does not grow with either.
+
+    Args:
+        eligibility: The domain's rules; without any, every item is allowed.
+        requests: R requests that `Dataset.told` or `Bundle.requests` made, for one or for millions.
+        items: The catalogue, in the order of the item vocabulary.
+        candidates: (R, C) places among the items, -1: none; None: all items, for every request.
+        channel: (R,) the marketing channel of each request, None where it is not marketing; None: of all.
+
+    Raises:
+        BadInput: Candidates or channels are not one row a request.
+    """
+    for name, given in (("candidates", candidates), ("channel", channel)):
+        if given is not None and len(given) != len(requests):
+            raise BadInput(f"{len(requests)} requests have {len(given)} rows of {name}: give one row a request")
+    columns = len(items) if candidates is None else candidates.shape[1]
+    failed = np.zeros((len(requests), columns), np.uint64)
+    scope = Scope.of(eligibility, items)
+    missing = np.uint64(1 << len(eligibility.rules))
+    for rows in _chunks(len(requests), columns):
+        asked = np.arange(len(items), dtype=np.int32)[None] if candidates is None else candidates[rows]
+        pairs = Pairs.of(requests, rows, items, np.maximum(asked, 0), channel)
+        _judge_chunk(eligibility, scope, pairs, failed[rows])
+        np.bitwise_or(failed[rows], missing, out=failed[rows], where=asked < 0)
+    return Decisions(eligibility, items, candidates, channel, failed)
+
+
+def _chunks(rows: int, columns: int) -> Iterator[slice]:
+    size = max(CHUNK // max(columns, 1), 1)
+    return (slice(start, min(start + size, rows)) for start in range(0, rows, size))
+
+
+def _judge_chunk(eligibility: Eligibility, scope: Scope, pairs: Pairs, failed: NDArray[np.uint64]) -> None:
+    """Set the bits of what forbids these pairs, (R, C), in place."""
+    for number, rule in enumerate(eligibility.rules):
+        applies = scope.applies[number][pairs.item]
+        if applies.any():
+            broken = (judge(rule, pairs) >= FAILED) & applies
+            np.bitwise_or(failed, np.uint64(1 << number), out=failed, where=broken)
+    for fact, requires in scope.requires.items():
+        missing = np.isnan(pairs.user_fact(fact)) & requires[pairs.item]
+        np.bitwise_or(failed, np.uint64(1 << len(eligibility.rules)), out=failed, where=missing)
