@@ -166,6 +166,14 @@ def test_protected_facts_are_no_input_where_an_item_is_guarded():
     np.testing.assert_array_equal(guarded.score(other), guarded.score(requests))
 
 
+def test_it_names_what_it_reads_and_nothing_else_moves_a_score(model):
+    assert model.inputs == ("held", "segment", "visits", "sex")
+    requests = asked()
+    moved = replace(shop.without_history(requests), moment=requests.moment + shop.DAY, place=requests.place + 1)
+    np.testing.assert_array_equal(model.score(moved), model.score(requests))
+    assert not np.allclose(model.score(replace(requests, held=None)), model.score(requests))
+
+
 def test_vectors_are_of_length_one_and_score_as_their_product(model):
     users, items = model.user_vectors(asked()), model.item_vectors
     assert users.shape == (shop.ITEMS, 8)

@@ -58,6 +58,11 @@ class AttributeTowers:
         return replace(self, catalogue=self.towers.catalogue(item_table(state.dataset)))
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """What a user has, and the facts that the encoder learned: protected ones only where no item is guarded."""
+        return ("held", *self.towers.users.facts)
+
+    @property
     def item_vectors(self) -> Floats:
         """(items, D) unit vectors."""
         return self.catalogue.vectors
