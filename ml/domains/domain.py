@@ -93,7 +93,9 @@ class Domain(Frozen):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
-    loader: str = Field(description="Name of the loader in `ml.data.loaders` that lands the domain's own data.")
+    loader: str | None = Field(
+        None, description="Name of the loader in `ml.data.loaders` that lands the domain's own data, where it has one."
+    )
     user_noun: str = Field("user", description="What people call a user in reports.")
     event_weights: dict[str, float] = Field(description="How much an event says about liking; 0: nothing.")
     target_events: tuple[str, ...] = Field(description="The events that a recommendation should bring about.")
