@@ -110,7 +110,9 @@ class Domain(Frozen):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
-    loader: str = Field(description="Name of the loader in `ml.data.loaders` that lands the domain's own data.")
+    loader: str | None = Field(
+        None, description="Name of the loader in `ml.data.loaders` that lands the domain's own data, where it has one."
+    )
     generator: str | None = Field(
         None, description="Name of the generator in `ml.data.generators` that makes files for the loader, if one does."
     )
