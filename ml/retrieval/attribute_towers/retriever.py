@@ -48,17 +48,6 @@ class AttributeTowers:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """What the user has, and the facts that the user tower encodes."""
-        return ("held", *self.towers.users.facts)
-
-    def refresh(self, state: State) -> Self:
-        """The same towers with the catalogue's facts as of the state."""
-        from ml.retrieval.attribute_towers.examples import item_table
-
-        return replace(self, catalogue=self.towers.catalogue(item_table(state.dataset)))
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
         """What a user has, and the facts that the encoder learned: protected ones only where no item is guarded."""
         return ("held", *self.towers.users.facts)
 
