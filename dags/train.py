@@ -57,6 +57,12 @@ def train_ranker(training: dict[str, Any]) -> dict[str, Any]:
 
 
 @task
+def fairness(training: dict[str, Any]) -> dict[str, Any]:
+    """Measure how groups of people fare, by the limits that the domain declares; the gate reads what is found."""
+    return steps.fairness(training)
+
+
+@task
 def evaluate(training: dict[str, Any]) -> dict[str, Any]:
     """Score every model and baseline on the test window, with intervals."""
     return steps.evaluate(training)
@@ -80,7 +86,10 @@ def train(domain: Domain) -> None:
         ranked = train_ranker(training)
         published = publish.override(outlets=[challenger])(training)
         features_as_of(domain.name) >> found
-        retrievers >> ranked >> evaluate(training) >> published
+        judged = evaluate(training)
+        retrievers >> ranked >> judged >> published
+        if domain.fairness is not None:
+            ranked >> fairness(training) >> judged
 
 
 for declared in DOMAINS.values():

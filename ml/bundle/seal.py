@@ -37,14 +37,15 @@ def seal(parts: Sealed, lineage: Mapping[str, Any], *, seed: int) -> Path:
     Args:
         parts: What goes in.
         lineage: Where it came from: `training`, `features`, `data_hash`, `configuration`, `parameters`, `as_of`,
-            `trained_until`, `windows`, `seed`, `commit`.
+            `trained_until`, `windows`, `seed`, `commit`, and `fairness` where the domain declares it.
         seed: Of the sample of queries that the index is measured with.
 
     Raises:
         RunFailed: where the index finds too little.
     """
     code = code_digest("bundle", "data", "features", "ranking", "retrieval")
-    inputs = {"training": lineage["training"], "features": lineage["features"], "code": code}
+    named = ("training", "features", "fairness")
+    inputs = {name: lineage[name] for name in named if name in lineage} | {"code": code}
 
     def make(folder: Path) -> dict[str, Any]:
         added = _write(folder, parts, seed=seed)

@@ -206,6 +206,14 @@ def evaluate(domain: DomainOption = "retail", json: JsonOption = False) -> None:
     output.emit(steps.evaluate(steps.last_training(domain)), json, output.fields("Evaluated"))
 
 
+@app.command(epilog="Example: `slate fairness --domain banking`")
+def fairness(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+    """Measure how groups of people fare with the last training run, where the domain declares what is fair."""
+    from ml import steps
+
+    output.emit(steps.fairness(steps.last_training(domain)), json, output.fields("Fairness"))
+
+
 @app.command(epilog="Example: `slate publish`")
 def publish(domain: DomainOption = "retail", json: JsonOption = False) -> None:
     """Seal the last training run into a bundle, index included, and register it as challenger."""

@@ -156,3 +156,29 @@ def bench_baskets(
     from ml import steps
 
     output.emit(steps.bench_baskets(history, following, config, seed=seed), json, output.basket_models)
+
+
+@bench.command("landing", epilog="Example: `slate bench landing --rows 13647309`")
+def bench_landing(
+    rows: Annotated[int, typer.Option(min=1, help="About how many rows the customers' history has.")] = 13_647_309,
+    domain: DomainOption = "banking",
+    seed: SeedOption = 7,
+    json: JsonOption = False,
+) -> None:
+    """Time and memory of landing generated files of a given size, the limit on memory beside it."""
+    from ml import steps
+
+    output.emit(steps.bench_landing(domain, rows, seed=seed), json, output.fields("Landing"))
+
+
+@bench.command("ceiling", epilog="Example: `slate bench ceiling --seeds 41 --seeds 42 --json`")
+def bench_ceiling(
+    domain: DomainOption = "banking",
+    seeds: Annotated[list[int], typer.Option(min=0, help="Seed of generated data; repeatable.")] = [41],  # noqa: B006
+    customers: Annotated[int, typer.Option(min=1000, help="How many are generated for each seed.")] = 20_000,
+    json: JsonOption = False,
+) -> None:
+    """The recommender's share of the best that anybody could reach, on generated data."""
+    from ml import steps
+
+    output.emit(steps.bench_ceiling(domain, seeds=seeds, customers=customers), json, output.ceiling)

@@ -221,3 +221,21 @@ def _percent(metric: Mapping[str, float | None], middle: str = "mean") -> str:
     mean, low, high = (metric[end] for end in (middle, "low", "high"))
     shown = "" if mean is None else f"{100 * mean:.2f}"
     return shown if low is None or high is None else f"{shown} ({100 * low:.2f} to {100 * high:.2f})"
+
+
+def ceiling(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render what each model reaches of the ceiling, with intervals, a table a seed."""
+
+    def interval(value: Mapping[str, float | None], digits: int) -> str:
+        return " ".join(f"{value[name]:.{digits}f}" for name in ("mean", "low", "high") if value[name] is not None)
+
+    for seed in dict.fromkeys(row["seed"] for row in document["rows"]):
+        rows = [row for row in document["rows"] if row["seed"] == seed]
+        title = f"{document['domain']}, {document['customers']:,} generated, " + (
+            "all seeds" if seed is None else f"seed {seed}"
+        )
+        cells = [
+            (row["model"], row["kind"], f"{row['cases']:,}", interval(row["map@7"], 4), interval(row["share"], 3))
+            for row in rows
+        ]
+        yield table(title, ("model", "kind", "cases", "map@7 (low, high)", "share of the ceiling (low, high)"), cells)

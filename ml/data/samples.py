@@ -105,7 +105,7 @@ def _labels(frame: pd.DataFrame, source: str) -> Bools:
     values = pd.to_numeric(frame[LABEL], errors="coerce").to_numpy(np.float64, na_value=np.nan)
     bad = np.flatnonzero(~np.isin(values, (0, 1)))
     if len(bad):
-        raise BadInput(f"{source}, row {bad[0]}: label is {frame[LABEL].iloc[bad[0]]!r}: write 0 or 1")
+        raise BadInput(f"{source}, row {bad[0]}: label is {frame[LABEL].iloc[bad[0]]}: write 0 or 1")
     if len(np.unique(values)) < 2:
         raise BadInput(f"{source}: every label is {values[0]:.0f}: hand in samples of both labels, 0 and 1")
     found: Bools = values == 1
@@ -117,26 +117,40 @@ def _attributes(frame: pd.DataFrame, key: str, codes: Ints, source: str) -> Fact
     names = [str(name) for name in frame.columns if str(name).startswith(f"{key}_")]
     if not names:
         raise BadInput(f"{source}: there is no column {key}_…: add at least one attribute, such as {key}_segment")
-    distinct = frame[names].assign(**{key: codes}).astype(dict.fromkeys(names, object)).drop_duplicates()
+    attributes = frame[names].apply(_readable)
+    distinct = attributes.astype(object).assign(**{key: codes}).drop_duplicates()
     differing = np.flatnonzero(distinct[key].duplicated())
     if len(differing):
         row = distinct.index[differing[0]]
         raise BadInput(
-            f"{source}, row {row}: {key} {frame[key].loc[row]!r} has other attributes than in an earlier row: "
+            f"{source}, row {row}: {key} {frame[key].loc[row]} has other attributes than in an earlier row: "
             f"write the same {key}_… values in all of its rows"
         )
-    columns = distinct.sort_values(key)[[]].join(frame[names])
+    columns = attributes.loc[distinct.sort_values(key).index]
     return _table({name: columns[name] for name in names}, source)
+
+
+def _readable(column: pd.Series) -> pd.Series:
+    """Numbers, flags and moments as they are, anything else as text."""
+    return column if _is_number(column) or _is_moment(column) else column.astype(str).where(column.notna())
+
+
+def _is_number(column: pd.Series) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(column))
+
+
+def _is_moment(column: pd.Series) -> bool:
+    return bool(pd.api.types.is_datetime64_any_dtype(column))
 
 
 def _table(columns: dict[str, pd.Series], source: str) -> FactTable:
     values = np.full((len(next(iter(columns.values()))), len(columns)), UNKNOWN)
     facts, categories = {}, {}
     for place, (name, column) in enumerate(columns.items()):
-        if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+        if _is_number(column) or _is_moment(column):
             facts[name], values[:, place] = _numbers(name, column, source)
         else:
-            codes, texts = pd.factorize(column.astype(str).where(column.notna()), sort=True)
+            codes, texts = pd.factorize(column, sort=True)
             facts[name] = Fact(kind="category", description=f"Column {name}.")
             categories[name] = np.asarray(texts, object)
             values[:, place] = np.where(codes < 0, UNKNOWN, codes)
@@ -145,7 +159,7 @@ def _table(columns: dict[str, pd.Series], source: str) -> FactTable:
 
 def _numbers(name: str, column: pd.Series, source: str) -> tuple[Fact, np.ndarray]:
     described = f"Column {name}."
-    if pd.api.types.is_datetime64_any_dtype(column):
+    if _is_moment(column):
         moment = (
             column.dt.tz_localize(None) if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
         )

@@ -2,12 +2,13 @@
 
 from ml.domains.banking_facts import ITEM_FACTS, USER_FACTS
 from ml.domains.banking_rules import BANKING_ELIGIBILITY
-from ml.domains.domain import DataRules, Domain, Gate, Holdings, Protocol
+from ml.domains.domain import DataRules, Domain, Fairness, Gate, Holdings, Protocol
 
 BANKING = Domain(
     name="banking",
     title="Retail bank",
     loader="santander",
+    generator="santander",
     user_noun="customer",
     # In the contract's words (dbt_project/models/staging/banking): to add a product is a purchase.
     event_weights={
@@ -25,18 +26,19 @@ BANKING = Domain(
     item_facts=ITEM_FACTS,
     guarded_categories=("credit",),
     eligibility=BANKING_ELIGIBILITY,
+    fairness=Fairness(),
     # Snapshots are monthly, and seasons need most of a year to learn from.
     protocol=Protocol(cadence_months=1, ranker_cadences=2, validation_cadences=1, test_cadences=4),
     # Every product is scored, so each retriever is an opinion for the ranker rather than a filter.
     quotas=dict.fromkeys(
-        ("item_to_item", "als", "popularity"), 24
+        ("classifiers", "logistic", "segment_popularity", "item_to_item", "als", "popularity", "attribute_towers", "hrnn"), 24
     ),
-    on_request=(),
+    on_request=("attribute_towers", "hrnn"),
     maximum_candidates=24,
-    baselines=("item_to_item", "popularity"),
+    baselines=("segment_popularity", "item_to_item", "logistic", "popularity"),
     slate_size=7,
     registered_model="banking-slate",
-    gate=Gate(metric="ndcg@10"),
+    gate=Gate(metric="map@7"),
     data_rules=DataRules(
         event_types=(
             # "add" is the source's word, "purchase" the contract's: the gates before and after dbt read either.

@@ -17,7 +17,7 @@ def _flag(description: str, *, protected: bool = False, for_models: bool = True)
 
 USER_FACTS = {
     # Of the monthly snapshots.
-    "age": _number("Years.", protected=True),
+    "age": Fact(kind="number", description="Years.", protected=True, bands=(18, 30, 45, 65)),
     "sex": _category("V male, H female.", protected=True),
     "is_born_abroad": _flag("Born in another country than the bank's.", protected=True),
     "country": _category("Country of residence.", protected=True),

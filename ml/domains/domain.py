@@ -1,6 +1,6 @@
 """What a domain is: data that the whole of Slate reads, so that nothing below asks which domain it runs."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -88,6 +88,22 @@ class Holdings(Frozen):
     end: tuple[str, ...] = ()
 
 
+class Fairness(Frozen):
+    """How differently groups of people may fare with items of the guarded categories (docs/fairness.md)."""
+
+    minimum_approval_ratio: float = Field(
+        0.8, gt=0, le=1, description="Share of a group that is shown a guarded item, over the most favoured group's."
+    )
+    maximum_calibration_gap: float = Field(
+        0.02, gt=0, lt=1, description="Predicted probability of taking a guarded item less the observed rate."
+    )
+    minimum_group: int = Field(200, ge=1, description="Users of a group, below which it is reported and not judged.")
+    warn_predictability: float = Field(
+        0.7, ge=0.5, le=1, description="AUC above which the inputs of the models give a protected fact away."
+    )
+    maximum_users: int = Field(20_000, ge=1, description="Users asked at the start of each cadence, drawn at random.")
+
+
 class Domain(Frozen):
     """One business that Slate recommends for."""
 
@@ -110,6 +126,7 @@ class Domain(Frozen):
         (), description="Categories of items that no model may score by protected facts, such as credit."
     )
     eligibility: Eligibility = Eligibility()
+    fairness: Fairness | None = Field(None, description="None: no protected fact, or nothing guarded, to judge by.")
     protocol: Protocol = Protocol()
     quotas: dict[str, int] = Field(description="Candidates each retriever hands to the ranker.")
     on_request: tuple[str, ...] = Field((), description="Retrievers that a training has only where they are chosen.")
@@ -128,6 +145,23 @@ class Domain(Frozen):
     def _rules_read_what_is_declared(self) -> "Domain":
         self.eligibility.check(self.user_facts, self.item_facts, self.data_rules.event_types)
         return self
+
+    @model_validator(mode="after")
+    def _fairness_has_what_it_judges(self) -> Self:
+        if self.fairness is None:
+            return self
+        if not self.protected_facts or not self.guarded_categories:
+            raise ValueError("fairness needs a protected fact of users and a guarded category of items")
+        if without := [name for name in self.protected_facts if not self.user_facts[name].grouped]:
+            raise ValueError(
+                f"fairness needs groups of the protected {', '.join(without)}: declare a number with bands"
+            )
+        return self
+
+    @property
+    def protected_facts(self) -> tuple[str, ...]:
+        """The facts of users by which nobody may be treated differently."""
+        return tuple(name for name, fact in self.user_facts.items() if fact.protected)
 
     def facts_of_models(self, *, guarded: bool) -> tuple[str, ...]:
         """The facts of users that a model may read.

@@ -173,5 +173,5 @@ def held_out_users(dataset: Dataset, share: float = 0.1, *, seed: int) -> Bools:
 
 
 def without_users(dataset: Dataset, users: Bools) -> Dataset:
-    """The same vocabularies with no event of these users (users,)."""
-    return replace(dataset, log=dataset.log.where(~users[dataset.log.user]))
+    """The same vocabularies with no event, fact or holding of these users (users,)."""
+    return replace(dataset, log=dataset.log.where(~users[dataset.log.user]), knowledge=dataset.knowledge.without(users))

@@ -74,12 +74,18 @@ class Recommender:
         def answer(rows: Ints) -> Slates:
             chosen = {"exclude": exclude and exclude.take(rows), "only": only and only.take(rows)}
             part = requests.take(rows)
-            rankings = {
-                name: top_k(model.score(part), self.quotas[name], **chosen) for name, model in self.retrievers.items()
-            }
-            return self.rank(rankings, part, snapshot, k)
+            return self.rank(self.retrieve(part, **chosen), part, snapshot, k)
 
         return Slates.concatenate(in_threads(answer, chunks(len(requests)), settings().threads))
+
+    def retrieve(
+        self, requests: Requests, *, exclude: Ragged | None = None, only: Ragged | None = None
+    ) -> dict[str, Ranking]:
+        """What each retriever finds for each request, within its quota."""
+        return {
+            name: top_k(model.score(requests), self.quotas[name], exclude=exclude, only=only)
+            for name, model in self.retrievers.items()
+        }
 
     def rank_all(self, rankings: Mapping[str, Ranking], requests: Requests, snapshot: Snapshot, k: int) -> Slates:
         """The same as `rank`, a chunk of requests at a time."""

@@ -45,6 +45,7 @@ class Als(Stored):
 
     name: ClassVar[str] = "als"
     Parameters: ClassVar[type[Frozen]] = AlsParameters
+    inputs: ClassVar[tuple[str, ...]] = ("moment", "history")
 
     parameters: AlsParameters
     item_vectors: Floats  # (items, D); zero for items that nobody took

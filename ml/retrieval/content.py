@@ -44,6 +44,7 @@ class Content(Stored):
 
     name: ClassVar[str] = "content"
     Parameters: ClassVar[type[Frozen]] = ContentParameters
+    inputs: ClassVar[tuple[str, ...]] = ("moment", "history")
 
     parameters: ContentParameters
     item_vectors: Floats  # (items, D) of length one; zero for items that nothing is known of

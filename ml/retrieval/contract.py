@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -41,6 +41,10 @@ class Retriever(Protocol):
     name: ClassVar[str]
     Parameters: ClassVar[type[Frozen]]
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What its scores depend on: fields of `Requests`, and each fact of users by its name."""
+
     @classmethod
     def fit(cls, data: TrainingData, parameters: Frozen) -> Self:
         """Learn from the log before t1."""
@@ -57,6 +61,19 @@ class Retriever(Protocol):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
+
+
+@runtime_checkable
+class ReadsByCategory(Protocol):
+    """A retriever that does not read the same for all items."""
+
+    def inputs_of(self, category: str | None) -> tuple[str, ...]:
+        """What the scores of a category's items depend on (None: of items without one)."""
+
+
+def inputs_of(model: Retriever, category: str | None) -> tuple[str, ...]:
+    """What a retriever reads to score the items of a category: its `inputs`, unless it says so by category."""
+    return model.inputs_of(category) if isinstance(model, ReadsByCategory) else model.inputs
 
 
 @dataclass(frozen=True)

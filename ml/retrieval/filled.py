@@ -74,6 +74,7 @@ class PersonalThenPopular(Filled):
 
     name: ClassVar[str] = "personal_then_popular"
     Parameters: ClassVar[type[Frozen]] = PersonalThenPopularParameters
+    inputs: ClassVar[tuple[str, ...]] = ("moment", "place", "history")
 
     first: PersonalFrequency
     second: Popularity

@@ -61,6 +61,7 @@ class ItemToItem(Stored):
 
     name: ClassVar[str] = "item_to_item"
     Parameters: ClassVar[type[Frozen]] = ItemToItemParameters
+    inputs: ClassVar[tuple[str, ...]] = ("moment", "history")
 
     parameters: ItemToItemParameters
     similar: csr_array  # (items, items): row i holds the neighbours of item i
@@ -88,6 +89,7 @@ class Basket(Stored):
 
     name: ClassVar[str] = "basket"
     Parameters: ClassVar[type[Frozen]] = BasketParameters
+    inputs: ClassVar[tuple[str, ...]] = ("session",)
 
     parameters: BasketParameters
     similar: csr_array  # (items, items): row i holds the neighbours of item i

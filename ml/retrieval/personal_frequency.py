@@ -32,6 +32,7 @@ class PersonalFrequency(Stored):
 
     name: ClassVar[str] = "personal_frequency"
     Parameters: ClassVar[type[Frozen]] = PersonalFrequencyParameters
+    inputs: ClassVar[tuple[str, ...]] = ("moment", "history")
 
     parameters: PersonalFrequencyParameters
     items: int

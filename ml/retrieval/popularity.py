@@ -38,6 +38,7 @@ class Popularity(Stored):
 
     name: ClassVar[str] = "popularity"
     Parameters: ClassVar[type[Frozen]] = PopularityParameters
+    inputs: ClassVar[tuple[str, ...]] = ("place",)
 
     parameters: PopularityParameters
     overall: Floats  # (items,) shares that sum to one

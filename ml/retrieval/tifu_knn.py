@@ -46,6 +46,7 @@ class TifuKnn(Stored):
 
     name: ClassVar[str] = "tifu_knn"
     Parameters: ClassVar[type[Frozen]] = TifuKnnParameters
+    inputs: ClassVar[tuple[str, ...]] = ("user", "history")
 
     parameters: TifuKnnParameters
     member: Ints  # (M,) the users that have a history

@@ -1,5 +1,6 @@
 """Judging the challenger and moving the champion."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 from ml.artifacts import artifact_path, read_json
 from ml.bundle.bundle import Bundle, open_bundle
 from ml.data.dataset import Dataset, load_dataset
-from ml.domains import get_domain
+from ml.domains import Domain, get_domain
 from ml.errors import BadInput, RunFailed
+from ml.evaluation.fairness.verdict import breaches
 from ml.logs import get_logger
 from ml.settings import settings
 from ml.steps.comparison import Comparison, compare_with_baselines, compare_with_champion
@@ -111,10 +113,21 @@ def _judged(domain: str, challenger: Version, champion: Version | None) -> Decis
         comparison = compare_with_baselines(dataset, bundle, baselines_of(training_of(bundle)))
     else:
         comparison = compare_with_champion(dataset, bundle, open_version(domain, champion))
+    declared = get_domain(domain)
     return decide(
-        get_domain(domain).gate, comparison.challenger, comparison.rival, comparison.unit,
-        begins=comparison.begins, first=champion is None, seed=challenger.seed,
+        declared.gate, replace(comparison.challenger, unfair=_unfair(declared, bundle)), comparison.rival,
+        comparison.unit, begins=comparison.begins, first=champion is None, seed=challenger.seed,
     )  # fmt: skip
+
+
+def _unfair(domain: Domain, bundle: Bundle) -> tuple[str, ...]:
+    """What the sealed fairness report says against a bundle, by the limits in force now."""
+    if domain.fairness is None:
+        return ()
+    document = bundle.manifest["lineage"].get("fairness")
+    if document is None:
+        return (f"it was sealed without the fairness report that {domain.name} demands: publish it again",)
+    return tuple(breaches(document, domain.fairness))
 
 
 def _log_decision(domain: str, challenger: Version, decision: Decision, at: datetime) -> None:

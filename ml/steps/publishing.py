@@ -11,6 +11,7 @@ from ml.bundle.seal import Sealed, seal
 from ml.bundle.served import OPENER, Served
 from ml.data.dataset import Dataset
 from ml.errors import RunFailed
+from ml.steps.judging_fairness import fairness_report
 from ml.steps.record import recorded
 from ml.steps.training import recommender_of
 from ml.steps.workbench import open_workbench
@@ -58,6 +59,7 @@ def _refuse_silence(bundle: Bundle) -> None:
 def lineage_of(training: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
     """Where a bundle came from: enough to say what it may be judged on, and to make it again."""
     features, windows = manifest(Path(training["features"])), dataset.windows
+    found = fairness_report(training)
     return {
         "training": training["key"],
         "recipe": recipe_of(training, features["key"]),
@@ -69,6 +71,7 @@ def lineage_of(training: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
         "windows": {name: getattr(windows, name).isoformat() for name in ("t1", "t2", "t3", "as_of")},
         "seed": training["seed"],
         "commit": runs.git_commit(),
+        **({} if found is None else {"fairness": found}),
     }
 
 

@@ -32,6 +32,7 @@ class Contender:
     coverage: float  # share of the catalogue that was recommended
     diversity: float  # mean over the slates, 0 to 1
     popularity: float  # mean popularity of what was recommended
+    unfair: tuple[str, ...] = ()  # a sentence for each limit of the domain's fairness that it breaks
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def decide(
     difference = paired_difference(challenger.metric, rival.metric, unit, seed=seed)
     relative = relative_difference(challenger.metric, rival.metric, unit, seed=seed)
     better, reason = _compared(gate, path, difference, relative, rival.name)
-    fallen = tuple(_fallen(gate.guardrails, challenger, rival, first=first))
+    fallen = (*_fallen(gate.guardrails, challenger, rival, first=first), *challenger.unfair)
     figures = {
         "metric": gate.metric,
         "cases": len(unit),

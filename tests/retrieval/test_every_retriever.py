@@ -12,8 +12,8 @@ from ml.data.vocabulary import Vocabulary
 from ml.errors import BadInput
 from ml.retrieval import RETRIEVERS, Retriever, get_retriever, top_k
 
-# The neural one needs the feature marts and has a suite of its own.
-NAMES = [name for name in RETRIEVERS if name != "two_tower"]
+# These refuse a shop that nothing can be learned from, and have suites of their own.
+NAMES = [name for name in RETRIEVERS if name not in {"two_tower", "attribute_towers"}]
 WITHHELD_COMES_FIRST = ["item_to_item", "basket", "tifu_knn", "als", "content"]
 
 DATASET = shop.planted()
@@ -168,3 +168,24 @@ def test_anonymous_sessions_are_users_like_any_other(name):
     check_shape(scores, asked, 12)
     if name in {"basket", "item_to_item"}:
         assert (top_k(scores, 1, exclude=asked.session).item[asked.session.lengths > 1] // 4 >= 0).any()
+
+
+OTHERWISE = {
+    "user": lambda asked: replace(asked, user=np.roll(asked.user, 1)),
+    "moment": lambda asked: replace(asked, moment=asked.moment + 9 * shop.DAY),
+    "place": lambda asked: replace(asked, place=1 - asked.place),
+    "history": lambda asked: replace(asked, history=asked.history.take(np.roll(np.arange(len(asked)), 7))),
+    "session": lambda asked: replace(asked, session=asked.session.take(np.roll(np.arange(len(asked)), 7))),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_retriever_says_what_it_reads(name, models):
+    """What is not among its inputs moves no score, and something that is does."""
+    scores = models[name].score(REQUESTS)
+    moves = {
+        field for field, changed in OTHERWISE.items()
+        if not np.array_equal(models[name].score(changed(REQUESTS)), scores)
+    }  # fmt: skip
+    assert moves
+    assert moves <= set(models[name].inputs)

@@ -152,3 +152,11 @@ def test_a_first_champion_has_a_popularity_ceiling_of_its_own(popularity, first,
     decision = judged(challenger, BASELINE if first else CHAMPION, first=first)
     assert decision.promote is promoted
     assert promoted or decision.path == "refused: guardrail"
+
+
+def test_a_better_challenger_that_is_unfair_is_refused_with_what_it_breaks():
+    sentence = "sex, group f: approval ratio 0.700 to the group m; at least 0.8 is needed"
+    decision = judged(contender(BETTER, configuration="b", unfair=(sentence,)))
+    assert not decision.promote
+    assert decision.path == "refused: guardrail"
+    assert decision.reasons[-1] == sentence

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from ml.artifacts import read_json, write_json
-from ml.data.arrays import Bools, Floats
+from ml.data.arrays import Floats
 from ml.data.requests import Requests
 from ml.domains.frozen import Frozen
 from ml.retrieval.classifiers.inputs import Inputs, read
 from ml.retrieval.classifiers.parameters import ClassifiersParameters
-from ml.retrieval.classifiers.rows import TrainingRows, training_rows
+from ml.retrieval.classifiers.rows import TrainingRows, learnable, training_rows
 from ml.retrieval.classifiers.schema import Schema
 from ml.retrieval.classifiers.takes import Takes
 from ml.retrieval.classifiers.trees import grow, log_odds
@@ -85,7 +85,7 @@ class Classifiers:
         pooled = grow(pairs[allowed], rows.taken.ravel()[allowed], self.parameters.pooled, self.parameters, **settings)
         start = log_odds(pooled, pairs).reshape(rows.taken.shape)
         single = {}
-        for item in np.flatnonzero(_learnable(rows, self.parameters.minimum_takes)).tolist():
+        for item in np.flatnonzero(learnable(rows, self.parameters.minimum_takes)).tolist():
             some = rows.open[:, item]
             values = inputs.of_item(some, item, self.schema.readable(item, inputs.names))
             single[item] = grow(
@@ -115,10 +115,3 @@ class Classifiers:
         pooled = found.pop(Path(POOLED).stem, None)
         single = {int(item): found[item] for item in sorted(found, key=int)}
         return cls(parameters, Schema.load(folder), Takes.load(folder), pooled, single)
-
-
-def _learnable(rows: TrainingRows, least: int) -> Bools:
-    """(items,) which were taken often enough, and not by everybody who could."""
-    taken, allowed = rows.taken & rows.open, rows.open.sum(axis=0)
-    found: Bools = (taken.sum(axis=0) >= least) & (taken.sum(axis=0) < allowed)
-    return found

@@ -30,6 +30,7 @@ class TwoTower:
 
     name: ClassVar[str] = "two_tower"
     Parameters: ClassVar[type[Frozen]] = TwoTowerParameters
+    inputs: ClassVar[tuple[str, ...]] = ("moment", "place", "history", "session")
 
     parameters: TwoTowerParameters
     towers: "Towers"

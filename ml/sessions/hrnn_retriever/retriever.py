@@ -34,6 +34,7 @@ class HrnnRetriever:
 
     name: ClassVar[str] = "hrnn"
     Parameters: ClassVar[type[Frozen]] = HrnnRetrieverParameters
+    inputs: ClassVar[tuple[str, ...]] = ("moment", "history", "session")
 
     parameters: HrnnRetrieverParameters
     reader: Reader

@@ -107,6 +107,28 @@ def test_two_snapshots_in_one_month(tmp_path: Path) -> None:
     assert "the 1 rows of 2015-02-28 follow a snapshot of 2015-02-27" in refused(tmp_path)
 
 
+@pytest.mark.parametrize(("left", "is_refused"), [(50, True), (51, False)])
+def test_half_of_the_rows(tmp_path: Path, left: int, is_refused: bool) -> None:
+    months = ((JANUARY, 100), (FEBRUARY, 100), (MARCH, left))
+    path = write(tmp_path, [row(day, customer) for day, customers in months[:2] for customer in range(customers)])
+    land(tmp_path)
+    landed_before = partitions("retail")
+    write(tmp_path, [row(day, customer) for day, customers in months for customer in range(customers)])
+    if not is_refused:
+        land(tmp_path)
+        return
+    told = refused(tmp_path)
+    assert told.startswith(f"{path}: column 'fecha_dato': 2015-03 has 50 rows, after 100 in 2015-02: half of the cust")
+    assert told.endswith("Export 2015-03 again, whole, or drop its rows and those after it")
+    assert partitions("retail") == landed_before
+
+
+def test_the_number_of_few_customers_is_left_to_chance(tmp_path: Path) -> None:
+    write(tmp_path, [*(row(JANUARY, customer, CURRENT) for customer in range(49)), row(FEBRUARY, 7, CARD)])
+    land(tmp_path)
+    assert ("2015-02", "7", "add", CARD) in events()
+
+
 def test_a_test_month_that_does_not_follow(tmp_path: Path) -> None:
     columns = [column for column in COLUMNS if column not in PRODUCTS]
     write(tmp_path, GOOD)
