@@ -26,7 +26,7 @@ class Knowledge:
         return cls(UserStates.none(), Holdings.none(), "mixed")
 
     def before(self, moment: int) -> "Knowledge":
-        """The same without what was taken, given up or happened from an instant on; facts are asked with their moment."""
+        """The same as known just before an instant; facts are asked with their moment."""
         occurrences = {kind: happened.before(moment) for kind, happened in self.occurrences.items()}
         return replace(self, holdings=self.holdings.before(moment), occurrences=occurrences)
 
