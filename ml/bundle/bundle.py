@@ -13,7 +13,7 @@ from ml.artifacts import MANIFEST, digest, file_digest, manifest, read_json
 from ml.bundle.ann import Index, load_index, similar_to
 from ml.bundle.policy import Answer, Asking, Policy, load_policy
 from ml.bundle.stored import load_facts, load_knowledge, load_log, load_snapshot, load_vocabulary
-from ml.data.arrays import Indices, Ragged
+from ml.data.arrays import Floats, Indices, Ragged
 from ml.data.dataset import Log, requests_for
 from ml.data.facts import FactTable
 from ml.data.knowledge import Knowledge
@@ -92,7 +92,10 @@ class Bundle:
     @cached_property
     def policy(self) -> Policy:
         """The sealed rules and re-ranking."""
-        vectors = self._index[1] if self.manifest["index"] is not None else None
+
+        def vectors() -> Floats | None:
+            return self._index[1] if self.manifest["index"] is not None else None
+
         return load_policy(self.path, self.catalogue, self.item_facts, self.knowledge, vectors)
 
     @cached_property
@@ -123,7 +126,7 @@ class Bundle:
         if not len(user_ids):
             return []
         answer = self.answer(self.users.encode(np.asarray(user_ids, object)), k, asking=asking)
-        return [self._slate(str(user_id), answer, row, k) for row, user_id in enumerate(user_ids)]
+        return [self._slate(str(user_id), answer, row) for row, user_id in enumerate(user_ids)]
 
     def knows(self, user_id: str) -> bool:
         """Whether this user had been seen when the bundle was sealed."""
@@ -145,11 +148,11 @@ class Bundle:
         """The retrievers that a bit mask of `Slates.sources` names."""
         return tuple(name for place, name in enumerate(self.recommender.names) if bits >> place & 1)
 
-    def _slate(self, user_id: str, answer: Answer, row: int, k: int) -> Slate:
+    def _slate(self, user_id: str, answer: Answer, row: int) -> Slate:
         removal = answer.reranked.removal
         removed = dict(zip(STEPS, removal.counts[row].tolist(), strict=True))
         items = tuple(self._row(answer.reranked, row))
-        return Slate(user_id, items, removal.shortfall(row, k), removed, answer.rules_of(row))
+        return Slate(user_id, items, answer.reranked.shortfall(row), removed, answer.rules_of(row))
 
     def _row(self, slates: Reranked, row: int) -> Iterator[Placed]:
         pins = {pin.item_id for pin in self.policy.reranker.policy.pins}

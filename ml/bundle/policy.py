@@ -1,5 +1,6 @@
 """The policy of a bundle: the rules and the re-ranking that were declared when it was sealed, with what they read."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,10 @@ class Answer:
 
     def rules_of(self, row: int) -> tuple[str, ...]:
         """The rules that took something from one request's candidates, as `id@version`."""
-        there = np.flatnonzero(self.reranked.removal.there[row])
-        fired = {name for column in there for name in self.decisions.rules(row, int(column))}
-        return tuple(sorted(fired))
+        declared = self.decisions.eligibility
+        names = [rule.name for rule in declared.rules] + [declared.requirement]
+        bits = int(np.bitwise_or.reduce(self.decisions.failed[row][self.reranked.removal.there[row]], initial=0))
+        return tuple(name for place, name in enumerate(names) if bits >> place & 1)
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,14 @@ def save_policy(folder: Path, domain: Domain, shelf: pd.DataFrame) -> None:
 
 
 def load_policy(
-    folder: Path, catalogue: pd.DataFrame, facts: FactTable, knowledge: Knowledge, vectors: Floats | None
+    folder: Path, catalogue: pd.DataFrame, facts: FactTable, knowledge: Knowledge, vectors: Callable[[], Floats | None]
 ) -> Policy:
-    """What `save_policy` wrote, with what it reads of a bundle's items and events."""
+    """What `save_policy` wrote, with what it reads of a bundle's items (their vectors only if need be) and events."""
     declared: dict[str, Any] = read_json(folder / POLICY)
     reranking = Reranking.model_validate(declared["reranking"])
     shelf = pd.read_parquet(folder / SHELF)
-    items = Catalogue.of(catalogue.assign(**{name: shelf[name] for name in shelf}), facts, vectors)
+    found = vectors() if reranking.diversity.vectors > 0 else None
+    items = Catalogue.of(catalogue.assign(**{name: shelf[name] for name in shelf}), facts, found)
     reranker = Reranker(reranking, items, _intervals(reranking, knowledge, len(items)))
     return Policy(
         Eligibility.model_validate(declared["eligibility"]), ItemsSeen.of(catalogue, facts), reranker

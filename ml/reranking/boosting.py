@@ -37,4 +37,5 @@ def _share(boost: Boost, value: Floats, moment: Ints) -> Reals:
         share = np.where(age >= 0, 1 - age / boost.within_days, 0)  # what is not launched yet is not new
     else:
         share = value.astype(np.float64) / boost.full_at
-    return np.clip(np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0), 0, 1)
+    known: Reals = np.clip(np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0), 0, 1)
+    return known

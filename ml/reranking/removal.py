@@ -1,6 +1,7 @@
 """What takes candidates away, each step by itself, so that every reason can be told."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -16,9 +17,6 @@ from ml.reranking.past import Intervals
 from ml.reranking.pool import Pool
 
 STEPS = ("rules", "choice", "stock", "bought_lately", "declined")  # in the order of the bits of `Removal.bits`
-NO_CANDIDATES, NO_ELIGIBLE, NOTHING_LEFT, FEW_LEFT = (
-    "no_candidates", "no_eligible_items", "no_items_left", "few_items_left",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,29 +26,17 @@ class Removal:
     bits: Ints  # (R, C) bit s: `STEPS[s]` did
     there: Bools  # (R, C) a candidate at all
 
-    @property
+    @cached_property
     def kept(self) -> Bools:
         """(R, C) the candidates that no step took away."""
         kept: Bools = self.there & (self.bits == 0)
         return kept
 
-    @property
+    @cached_property
     def counts(self) -> Ints:
         """(R, S) how many candidates each step took away that none before it had."""
         first = self.bits & -self.bits  # the lowest bit
         return np.stack([(self.there & (first == 1 << step)).sum(axis=1) for step in range(len(STEPS))], axis=1)
-
-    def shortfall(self, row: int, k: int) -> str | None:
-        """Why a slate of K places is not full; None where it is."""
-        left = int(self.kept[row].sum())
-        if left >= k:
-            return None
-        if left:
-            return FEW_LEFT
-        if not self.there[row].any():
-            return NO_CANDIDATES
-        eligible = self.there[row] & (self.bits[row] & 1 == 0)
-        return NOTHING_LEFT if eligible.any() else NO_ELIGIBLE
 
     @staticmethod
     def named(bits: int) -> tuple[str, ...]:

@@ -16,6 +16,10 @@ from ml.reranking.past import Intervals
 from ml.reranking.pool import Pool
 from ml.reranking.removal import Removal, removal
 
+# Why a slate is short.
+NO_CANDIDATES, NO_ELIGIBLE = "no_candidates", "no_eligible_items"
+NOTHING_LEFT, FEW_LEFT = "no_items_left", "few_items_left"
+
 
 @dataclass(frozen=True)
 class Reranked:
@@ -28,6 +32,18 @@ class Reranked:
     propensity: Reals  # (R, K) P(this item at this place | request), after all rules; 0 where there is none
     explored: Bools  # (R, K) drawn by chance
     removal: Removal  # of the whole pool
+
+    def shortfall(self, row: int) -> str | None:
+        """Why a slate is not full; None where it is."""
+        there = self.removal.there[row]
+        if (self.item[row] >= 0).all():
+            return None
+        if self.item[row, 0] >= 0:
+            return FEW_LEFT
+        if not there.any():
+            return NO_CANDIDATES
+        eligible = there & (self.removal.bits[row] & 1 == 0)
+        return NOTHING_LEFT if eligible.any() else NO_ELIGIBLE
 
 
 @dataclass(frozen=True)

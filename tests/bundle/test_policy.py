@@ -76,7 +76,7 @@ def by_array_of_few(bundle, capsys):
     allowed = np.flatnonzero(~np.isin(bundle.items.ids, list(FORBIDDEN))).astype(np.int32)
     exclude = Ragged(np.array([0, len(allowed)]), allowed)
     found = bundle.answer(np.array([3], np.int32), 10, exclude=exclude)
-    assert found.reranked.removal.shortfall(0, 10) == "no_eligible_items"
+    assert found.reranked.shortfall(0) == "no_eligible_items"
     return bundle.items.ids[found.reranked.item[found.reranked.item >= 0]]
 
 

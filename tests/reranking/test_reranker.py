@@ -20,7 +20,7 @@ from ml.errors import BadInput, RunFailed
 from ml.reranking import reranker
 from ml.reranking.choice import Choice
 from ml.reranking.pool import Pool
-from ml.reranking.removal import FEW_LEFT, NO_CANDIDATES, NO_ELIGIBLE, NOTHING_LEFT
+from ml.reranking.reranker import FEW_LEFT, NO_CANDIDATES, NO_ELIGIBLE, NOTHING_LEFT
 
 NONE = Reranking()
 
@@ -54,20 +54,20 @@ def test_what_rules_forbid_is_not_shown_and_counted():
     found = slates(NONE, allowed=only(2, 5, 9))
     assert found.item[0].tolist() == [2, 5, 9, -1, -1]
     assert found.removal.counts[0].tolist() == [9, 0, 0, 0, 0]
-    assert found.removal.shortfall(0, 5) == FEW_LEFT
-    assert found.removal.shortfall(0, 3) is None
+    assert found.shortfall(0) == FEW_LEFT
+    assert slates(NONE, allowed=only(2, 5, 9), k=3).shortfall(0) is None
     assert found.removal.named(int(found.removal.bits[0, 0])) == ("rules",)
     assert found.propensity[0].tolist() == [1, 1, 1, 0, 0]
 
 
 def test_an_empty_slate_says_why():
-    assert slates(NONE, allowed=only()).removal.shortfall(0, 5) == NO_ELIGIBLE
+    assert slates(NONE, allowed=only()).shortfall(0) == NO_ELIGIBLE
     nobody = Pool(*(np.full((1, 2), fill) for fill in (np.int32(-1), np.float32(-np.inf), np.int64(0))))
     found = slates(NONE, pool=nobody)
     assert found.item[0].tolist() == [-1] * 5
-    assert found.removal.shortfall(0, 5) == NO_CANDIDATES
+    assert found.shortfall(0) == NO_CANDIDATES
     sold_out = slates(Reranking(stock=Stock()), catalogue=catalogue(12, stock=[0] * 12), allowed=only(1, 2))
-    assert sold_out.removal.shortfall(0, 5) == NOTHING_LEFT
+    assert sold_out.shortfall(0) == NOTHING_LEFT
     assert sold_out.removal.counts[0].tolist() == [10, 0, 2, 0, 0]
 
 

@@ -5,7 +5,7 @@ items always have the same ones and new items change nothing about the old. Mode
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def _before(as_of: datetime, days: Reals) -> pd.Series:
     return pd.Series(pd.to_datetime(moments, utc=True)).astype("datetime64[us, UTC]")
 
 
-def _shares(seed: int, what: str, ids: Sequence[str]) -> Reals:
+def _shares(seed: int, what: str, ids: Iterable[str]) -> Reals:
     """A number in [0, 1) of each identifier."""
     digests = (hashlib.blake2b(f"{seed}/{what}/{each}".encode(), digest_size=8).digest() for each in ids)
     return np.array([int.from_bytes(digest) for digest in digests], np.float64) / 2**64
