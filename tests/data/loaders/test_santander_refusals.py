@@ -185,3 +185,27 @@ def test_what_had_landed_stands_when_the_next_file_is_refused(tmp_path: Path) ->
     write(tmp_path, [*GOOD, row(MARCH, 7), row(MARCH, 7)])
     assert "stand more than once in 2015-03" in refused(tmp_path)
     assert events() == before
+
+
+def test_nothing_landed_is_lost_whatever_is_wrong_with_the_next_file(tmp_path: Path) -> None:
+    good = [row(day, customer, CURRENT) for day in (JANUARY, FEBRUARY) for customer in range(60)]
+    write(tmp_path, good)
+    land(tmp_path)
+    before = events()
+    assert len(before) == 60
+    march = [row(MARCH, customer, CURRENT) for customer in range(60)]
+    without_card = [column for column in COLUMNS if column != CARD]
+    wrong = {
+        "with 1 month(s) missing between": ([*good, row(APRIL, 7)], COLUMNS),
+        f"column {CARD!r} is missing": ([*good, *march], without_card),
+        "column 'ind_gold_ult1' is unknown": ([*good, *march], (*COLUMNS, "ind_gold_ult1")),
+        "1 customer(s) stand more than once in 2015-03": ([*good, *march, row(MARCH, 7)], COLUMNS),
+        "is not a date such as 2015-01-28": ([*good, row("28/03/2015", 7)], COLUMNS),
+        "2015-03 has 30 rows, after 60 in 2015-02": ([*good, *march[:30]], COLUMNS),
+    }
+    for told, (rows, columns) in wrong.items():
+        write(tmp_path, [{"ind_gold_ult1": "0"} | each for each in rows], columns=columns)
+        assert told in refused(tmp_path)
+        assert events() == before
+    write(tmp_path, [*good, *march])
+    assert land(tmp_path)["tables"]["interactions"] == {"rows": 60, "partitions": 3, "new": 1, "reused": 2}
