@@ -7,6 +7,7 @@ import typer
 
 from ml.cli import output
 from ml.cli.options import BasketsConfigOption, DomainOption, JsonOption, SeedOption, SessionsConfigOption
+from ml.domains import DEFAULT_DOMAIN
 
 bench = typer.Typer(no_args_is_help=True, help="Measure it on this machine.")
 
@@ -39,7 +40,7 @@ def bench_position_bias(
 
 
 @bench.command("index", epilog="Example: `slate bench index --json`")
-def bench_index(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+def bench_index(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) -> None:
     """Recall and speed of each nearest-neighbour index on the champion's own vectors."""
     from ml import steps
 
@@ -92,7 +93,7 @@ def bench_warm_start(
 
 
 @bench.command("users", epilog="Example: `slate bench users --json`")
-def bench_users(domain: DomainOption = "retail", seed: SeedOption = 7, json: JsonOption = False) -> None:
+def bench_users(domain: DomainOption = DEFAULT_DOMAIN, seed: SeedOption = 7, json: JsonOption = False) -> None:
     """What a user's earlier sessions add to the recurrent retriever, on the shop's validation window."""
     from ml import steps
 
@@ -100,7 +101,7 @@ def bench_users(domain: DomainOption = "retail", seed: SeedOption = 7, json: Jso
 
 
 @bench.command("ablation", epilog="Example: `slate bench ablation --json`")
-def bench_ablation(domain: DomainOption = "retail", seed: SeedOption = 7, json: JsonOption = False) -> None:
+def bench_ablation(domain: DomainOption = DEFAULT_DOMAIN, seed: SeedOption = 7, json: JsonOption = False) -> None:
     """What each retriever and the ranker add to the recommender, on the shop's test window."""
     from ml import steps
 
@@ -109,7 +110,7 @@ def bench_ablation(domain: DomainOption = "retail", seed: SeedOption = 7, json: 
 
 @bench.command("two-tower", epilog="Examples: `slate bench two-tower --json` · `slate bench two-tower --epochs 1`")
 def bench_two_tower(
-    domain: DomainOption = "retail",
+    domain: DomainOption = DEFAULT_DOMAIN,
     seed: SeedOption = 7,
     epochs: Annotated[int | None, typer.Option(help="Most passes over the data; default: the usual number.")] = None,
     json: JsonOption = False,

@@ -6,8 +6,11 @@ from ml.domains.retail import RETAIL
 from ml.errors import BadInput
 
 DOMAINS = {domain.name: domain for domain in (RETAIL, BANKING)}
+DEFAULT_DOMAIN = RETAIL.name
+"""What a command works on that is told no other."""
 
 __all__ = [
+    "DEFAULT_DOMAIN",
     "DOMAINS",
     "DataRules",
     "Domain",

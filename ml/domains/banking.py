@@ -3,6 +3,7 @@
 from ml.domains.banking_facts import ITEM_FACTS, USER_FACTS
 from ml.domains.banking_rules import BANKING_ELIGIBILITY
 from ml.domains.domain import DataRules, Domain, Fairness, Gate, Holdings, Protocol
+from ml.domains.reranking import Boost, Declined, Diversity, Exploration, Reranking, Risk
 
 BANKING = Domain(
     name="banking",
@@ -27,6 +28,19 @@ BANKING = Domain(
     guarded_categories=("credit",),
     eligibility=BANKING_ELIGIBILITY,
     fairness=Fairness(),
+    reranking=Reranking(
+        pool=24,
+        maximum_per_category=4,
+        diversity=Diversity(weight=0.05),
+        boosts={
+            "margin": Boost(reads="margin", strength=0.03, full_at=0.05),
+            "new": Boost(reads="launched_at", strength=0.05, within_days=180),
+        },
+        maximum_boost=0.05,
+        declined=Declined(events=("decline",), days=90),
+        risk=Risk(fact="risk_level", conservative_maximum=2, tolerant_minimum=3),
+        exploration=Exploration(slots=1, temperature=0.1),
+    ),
     # Snapshots are monthly, and seasons need most of a year to learn from.
     protocol=Protocol(cadence_months=1, ranker_cadences=2, validation_cadences=1, test_cadences=4),
     # Every product is scored, so each retriever is an opinion for the ranker rather than a filter.

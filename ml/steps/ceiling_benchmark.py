@@ -25,7 +25,7 @@ from ml.features.store import Snapshot
 from ml.logs import get_logger
 from ml.retrieval.contract import Ranking, State
 from ml.settings import changed_settings, settings
-from ml.steps.evaluating import RECOMMENDER
+from ml.steps.evaluating import RECOMMENDER, eligible
 from ml.steps.features import build_features, plan, publish_features
 from ml.steps.generating import generate
 from ml.steps.landing import land
@@ -146,6 +146,7 @@ def _judge(training: Training, generated: Path, folder: Path) -> dict[str, Any]:
             RECOMMENDER, "recommender", ranker_of(training), {name: rankings[name] for name in training["models"]}
         ),
     ]
+    models.append(eligible(models[-1], bench.dataset))
     known = [batch for batch in bench.batches["test"] if any(segment.name == "all" for segment in batch.segments)]
     judge_models(models, known, bench.dataset, bench.features, held_out=bench.held_out).save(folder / "cases")
     return {"models": [model.name for model in models]}

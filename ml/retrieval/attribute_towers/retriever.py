@@ -1,6 +1,6 @@
 """The towers over attributes behind the retrievers' contract."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -11,7 +11,7 @@ from ml.data.arrays import Floats, Ragged
 from ml.data.requests import Requests
 from ml.domains.frozen import Frozen
 from ml.retrieval.attribute_towers.parameters import AttributeTowersParameters
-from ml.retrieval.contract import State, TrainingData
+from ml.retrieval.contract import TrainingData
 
 if TYPE_CHECKING:  # torch is imported where a method needs it: looking the class up must stay cheap
     from ml.retrieval.attribute_towers.serving import Catalogue, Towers
