@@ -142,4 +142,3 @@ def test_later_events_move_no_score(name):
         for each in (DATASET, short)
     ]
     np.testing.assert_array_equal(*scores)
-    assert moment < NOW
