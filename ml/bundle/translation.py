@@ -100,7 +100,7 @@ class View:
                 )
         return FeatureStore(
             self.dataset.path, self.translation.users, self.translation.items, self.translation.places,
-            self.bundle.categories, self.bundle.snapshot.category, wanted,
+            self.bundle.categories, self.bundle.snapshot.category, wanted, self.bundle.item_facts,
         )  # fmt: skip
 
     def of(self, state: State) -> State:

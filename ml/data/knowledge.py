@@ -17,7 +17,7 @@ class Knowledge:
     facts: UserStates
     holdings: Holdings
     outputs: Outputs
-    occurrences: Mapping[str, Occurrences] = field(default_factory=dict)  # by type, of the events that rules read
+    occurrences: Mapping[str, Occurrences] = field(default_factory=dict)  # by type, of `Domain.remembered_events`
 
     @classmethod
     def none(cls) -> "Knowledge":

@@ -74,6 +74,11 @@ def to_micros(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
+def from_micros(moment: int) -> datetime:
+    """The aware instant (UTC) of microseconds since 1970."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment)
+
+
 def parse_as_of(text: str, protocol: Protocol) -> datetime:
     """An as-of instant from an ISO date (the start of that day at the source) or an ISO timestamp (UTC)."""
     try:

@@ -2,6 +2,7 @@
 
 from ml.domains.banking_facts import ITEM_FACTS, USER_FACTS
 from ml.domains.banking_rules import BANKING_ELIGIBILITY
+from ml.domains.campaigns import Campaigns
 from ml.domains.domain import DataRules, Domain, Fairness, Gate, Holdings, Protocol
 
 BANKING = Domain(
@@ -26,6 +27,10 @@ BANKING = Domain(
     guarded_categories=("credit",),
     eligibility=BANKING_ELIGIBILITY,
     fairness=Fairness(),
+    campaigns=Campaigns(
+        asked=("apply",), granted=("approve",), looked=("view", "calculate", "start_application"), contacts=("contact",),
+        segments={"segment": (), "age": (25, 35, 45, 55, 65)},
+    ),
     # Snapshots are monthly, and seasons need most of a year to learn from.
     protocol=Protocol(cadence_months=1, ranker_cadences=2, validation_cadences=1, test_cadences=4),
     # Every product is scored, so each retriever is an opinion for the ranker rather than a filter.

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from ml.domains.campaigns import Campaigns
 from ml.domains.eligibility import Eligibility
 from ml.domains.facts import Fact
 from ml.domains.frozen import Frozen
@@ -126,6 +127,7 @@ class Domain(Frozen):
         (), description="Categories of items that no model may score by protected facts, such as credit."
     )
     eligibility: Eligibility = Eligibility()
+    campaigns: Campaigns = Campaigns()
     fairness: Fairness | None = Field(None, description="None: no protected fact, or nothing guarded, to judge by.")
     protocol: Protocol = Protocol()
     quotas: dict[str, int] = Field(description="Candidates each retriever hands to the ranker.")
@@ -144,6 +146,7 @@ class Domain(Frozen):
     @model_validator(mode="after")
     def _rules_read_what_is_declared(self) -> "Domain":
         self.eligibility.check(self.user_facts, self.item_facts, self.data_rules.event_types)
+        self.campaigns.check(self.user_facts, self.data_rules.event_types)
         return self
 
     @model_validator(mode="after")
@@ -162,6 +165,11 @@ class Domain(Frozen):
     def protected_facts(self) -> tuple[str, ...]:
         """The facts of users by which nobody may be treated differently."""
         return tuple(name for name, fact in self.user_facts.items() if fact.protected)
+
+    @property
+    def remembered_events(self) -> tuple[str, ...]:
+        """The types of event of which it is remembered when they happened: those that rules and campaigns read."""
+        return tuple(sorted({*self.eligibility.event_types, *self.campaigns.event_types}))
 
     def facts_of_models(self, *, guarded: bool) -> tuple[str, ...]:
         """The facts of users that a model may read.

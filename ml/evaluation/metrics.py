@@ -18,12 +18,13 @@ from ml.retrieval.contract import Ranking
 
 CUTOFFS = (5, 10, 20, 50, 100)
 ACCURACY = ("recall", "precision", "mrr", "ndcg", "map", "hit_rate")
-ACCURACY_NAMES = tuple(f"{metric}@{k}" for metric in ACCURACY for k in CUTOFFS)
+SEVEN = 7  # the cut-off of the mean average precision by which results on monthly snapshots are published
+ACCURACY_NAMES = (*(f"{metric}@{k}" for metric in ACCURACY for k in CUTOFFS), f"map@{SEVEN}")
 DEPTH = max(CUTOFFS)  # how many items each model ranks
 
 
 def accuracy(ranking: Ranking, labels: Ragged) -> Doubles:
-    """(R, 30) every accuracy metric at every cut-off, columns as in `ACCURACY_NAMES`.
+    """(R, 31) every accuracy metric at every cut-off, columns as in `ACCURACY_NAMES`.
 
     Args:
         ranking: (R, K) the best items of each case, no item twice; missing ranks count as misses.
@@ -51,6 +52,7 @@ def accuracy(ranking: Ranking, labels: Ragged) -> Doubles:
         columns[f"ndcg@{k}"] = gain[:, k - 1] / ideal[possible]
         columns[f"map@{k}"] = precision_sum[:, k - 1] / possible
         columns[f"hit_rate@{k}"] = (first <= k).astype(np.float64)
+    columns[f"map@{SEVEN}"] = precision_sum[:, SEVEN - 1] / np.minimum(count, SEVEN)
     return np.stack([columns[name] for name in ACCURACY_NAMES], axis=1)
 
 

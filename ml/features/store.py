@@ -1,6 +1,6 @@
 """Feature snapshots of the marts as arrays: what was known as of one instant, ready to be gathered."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pandas as pd
 from ml.artifacts import manifest
 from ml.data.arrays import Floats, Indices, Ints
 from ml.data.dataset import Dataset
+from ml.data.facts import DAY_US, FactTable
 from ml.data.vocabulary import Vocabulary
 
 
@@ -73,6 +74,7 @@ class FeatureStore:
     categories: Vocabulary
     item_category: Indices  # (items,)
     features: dict[str, tuple[str, ...]]  # mart → the declared features that the source can supply
+    item_facts: FactTable = field(default_factory=FactTable.none)  # one row an item
 
     @classmethod
     def of(cls, dataset: Dataset) -> "FeatureStore":
@@ -82,15 +84,17 @@ class FeatureStore:
         return cls(
             dataset.path, dataset.users, dataset.items, dataset.places,
             Vocabulary(np.asarray(categories, object)), codes.astype(np.int32),
-            {mart: tuple(names) for mart, names in described["features"].items()},
+            {mart: tuple(names) for mart, names in described["features"].items()}, dataset.item_facts,
         )  # fmt: skip
 
     def at(self, as_of: int) -> Snapshot:
         """The snapshot of exactly this instant (see `Dataset.snapshot_of` for ASOF)."""
         user = self._dense("user_features", "user_id", self.users, as_of)
-        item = self._dense("item_features", "item_id", self.items, as_of)
+        names, facts = self._item_facts(as_of)
+        item = np.concatenate([self._dense("item_features", "item_id", self.items, as_of), facts], axis=1)
         return Snapshot(
-            as_of, self.features["user_features"], user, self.features["item_features"], item, self.item_category,
+            as_of, self.features["user_features"], user, (*self.features["item_features"], *names), item,
+            self.item_category,
             user_item=self._sparse("user_item_features", ("user_id", self.users), ("item_id", self.items), as_of),
             user_category=self._sparse(
                 "user_category_features", ("user_id", self.users), ("category", self.categories), as_of
@@ -107,6 +111,17 @@ class FeatureStore:
                 f"SELECT {columns} FROM read_parquet($path) WHERE as_of = $as_of",  # names come from the manifest
                 {"path": str(self.path / f"{mart}.parquet"), "as_of": moment},
             ).df()
+
+    def _item_facts(self, as_of: int) -> tuple[tuple[str, ...], Floats]:
+        """The items' facts as numbers, a moment as the days since then; texts are left out."""
+        facts = self.item_facts.facts
+        names = tuple(name for name, fact in facts.items() if fact.for_models and fact.kind != "category")
+        if not names:
+            return (), np.zeros((len(self.items), 0), np.float32)
+        values = self.item_facts.select(names).values.copy()
+        moments = [facts[name].kind == "moment" for name in names]
+        values[:, moments] = as_of / DAY_US - values[:, moments]
+        return tuple(f"fact_{name}" for name in names), values
 
     def _dense(self, mart: str, key: str, vocabulary: Vocabulary, as_of: int) -> Floats:
         frame = self._read(mart, (key,), as_of)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.data.arrays import Floats, Ints
+from ml.data.arrays import Floats, Ints, is_among
 from ml.data.requests import Requests
 from ml.features.store import Snapshot, Table
 from ml.ranking.candidates import Candidates
@@ -56,6 +56,35 @@ def _user_category(requests: Requests, candidates: Candidates, snapshot: Snapsho
     return _prefixed("user_category", snapshot.user_category.names), values
 
 
+def _user_facts(requests: Requests, candidates: Candidates, snapshot: Snapshot) -> _Described:
+    """What is known of the user as numbers, a moment as the days since; nothing where a domain declares no facts.
+
+    One ranker scores all items, guarded ones too: it never reads protected facts. Texts are left to the retrievers,
+    which keep those that they learned.
+    """
+    facts = requests.facts.facts
+    names = [name for name, fact in facts.items() if fact.for_models and not fact.protected and fact.kind != "category"]
+    values = requests.facts.select(tuple(names)).values.copy()
+    moments = [facts[name].kind == "moment" for name in names]
+    values[:, moments] = (requests.moment / DAY_US)[:, None] - values[:, moments]
+    return _prefixed("user_fact", tuple(names)), values[candidates.rows] if names else _nothing(candidates)
+
+
+def _holdings(requests: Requests, candidates: Candidates, snapshot: Snapshot) -> _Described:
+    """How many items the user has, and whether the candidate is one; nothing where a domain declares no facts."""
+    if not requests.facts.facts or requests.held is None:
+        return [], _nothing(candidates)
+    held, width = requests.held, int(candidates.item.max(initial=0)) + 1
+    known = held.values < width
+    has = is_among(candidates.rows * width + candidates.item, held.rows[known] * width + held.values[known])
+    values = np.stack([held.lengths[candidates.rows], has], axis=1)
+    return ["items_held", "item_held"], values.astype(np.float32)
+
+
+def _nothing(candidates: Candidates) -> Floats:
+    return np.zeros((len(candidates.item), 0), np.float32)
+
+
 def _placement(requests: Requests, candidates: Candidates, snapshot: Snapshot) -> _Described:
     values = snapshot.placement.gather(requests.place[candidates.rows], candidates.item)
     # The plan of placements is complete: what it does not list stands in its usual place.
@@ -97,5 +126,5 @@ def _prefixed(prefix: str, names: tuple[str, ...]) -> list[str]:
 
 
 _DESCRIPTIONS: tuple[Callable[[Requests, Candidates, Snapshot], _Described], ...] = (
-    _user, _item, _user_item, _user_category, _placement, _session, _context, _retrievers,
+    _user, _item, _user_item, _user_category, _user_facts, _holdings, _placement, _session, _context, _retrievers,
 )  # fmt: skip

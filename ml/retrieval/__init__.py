@@ -15,7 +15,9 @@ RETRIEVERS: dict[str, str] = {
     "content": "ml.retrieval.content:Content",
     "two_tower": "ml.retrieval.two_tower:TwoTower",
     "attribute_towers": "ml.retrieval.attribute_towers:AttributeTowers",
+    "segment_popularity": "ml.retrieval.segment_popularity:SegmentPopularity",
     "classifiers": "ml.retrieval.classifiers:Classifiers",
+    "logistic": "ml.retrieval.classifiers:Logistic",
     # It builds on the session models, a layer above this one: named here, imported by whoever asks for it.
     "hrnn": "ml.sessions.hrnn_retriever:HrnnRetriever",
 }

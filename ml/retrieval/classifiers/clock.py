@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 
 from ml.data.arrays import Floats, Ints
-from ml.data.windows import later, to_micros
+from ml.data.windows import from_micros, later, to_micros
 from ml.domains import Protocol
 
 MONTHS_A_YEAR, DAYS_A_YEAR = 12, 365.25
@@ -28,7 +27,7 @@ class Clock:
 
     def earlier(self, moment: int, cadences: int) -> int:
         """The instant (microseconds since 1970 UTC) so many cadences before a moment."""
-        return to_micros(later(datetime.fromtimestamp(moment / 1e6, UTC), -cadences, self.protocol))
+        return to_micros(later(from_micros(moment), -cadences, self.protocol))
 
     def passed(self, at: Ints, moment: Ints, most: int) -> Ints:
         """(N,) whole cadences from each instant to its moment, 0 within the last one; `most` where there are more."""

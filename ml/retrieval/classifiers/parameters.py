@@ -31,7 +31,9 @@ class ClassifiersParameters(RowsParameters):
 
     pooled: Trees = Field(Trees(rounds=150, maximum_depth=5), description="The model of all items together.")
     single: Trees = Field(Trees(rounds=60, maximum_depth=3), description="The model of one item, on top of it.")
-    learning_rate: Annotated[float, Searched(0.03, 0.3, log=True)] = Field(0.1, gt=0, le=1)
+    learning_rate: Annotated[float, Searched(0.03, 0.3, log=True)] = Field(
+        0.1, gt=0, le=1, description="Share of each tree's answer that counts."
+    )
     minimum_child_weight: Annotated[float, Searched(1, 30, log=True)] = Field(
         3.0, ge=0, description="Least sum of hessians in a leaf."
     )

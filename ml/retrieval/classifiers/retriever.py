@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from ml.artifacts import read_json, write_json
-from ml.data.arrays import Bools, Floats
+from ml.data.arrays import Floats
+from ml.data.dataset import Dataset
 from ml.data.requests import Requests
 from ml.domains.frozen import Frozen
 from ml.retrieval.classifiers.inputs import Inputs, read
 from ml.retrieval.classifiers.parameters import ClassifiersParameters
-from ml.retrieval.classifiers.rows import TrainingRows, training_rows
+from ml.retrieval.classifiers.rows import TrainingRows, learnable, training_rows
 from ml.retrieval.classifiers.schema import Schema
 from ml.retrieval.classifiers.takes import Takes
 from ml.retrieval.classifiers.trees import grow, log_odds
@@ -52,13 +53,24 @@ class Classifiers:
         Raises:
             BadInput: The catalogue is too large for a model an item.
         """
-        schema = Schema.of(data.dataset, parameters)
-        takes = Takes.of(data.dataset.log)
         rows = training_rows(data.dataset, data.as_of, parameters.quiet_share, data.seed)
+        return cls.learned(rows, data.dataset, parameters, seed=data.seed, threads=data.threads)
+
+    @classmethod
+    def learned(
+        cls, rows: TrainingRows, dataset: Dataset, parameters: ClassifiersParameters, *, seed: int, threads: int
+    ) -> Self:
+        """Learn from these rows, whatever is taken to mean; `quiet_share` of the rows without a take are among them.
+
+        Raises:
+            BadInput: The catalogue is too large for a model an item.
+        """
+        schema = Schema.of(dataset, parameters)
+        takes = Takes.of(dataset.log)
         model = cls(parameters, schema, takes, None, {})
         if not rows.taken.any():
             return model
-        return model._grown(rows, read(rows.requests, schema, takes), data)
+        return model._grown(rows, read(rows.requests, schema, takes), {"seed": seed, "threads": threads})
 
     def refresh(self, state: State) -> Self:
         """The same trees; takes are counted as of the state's instant."""
@@ -78,14 +90,13 @@ class Classifiers:
         found: Floats = 1 / (1 + np.exp(-odds))
         return found
 
-    def _grown(self, rows: TrainingRows, inputs: Inputs, data: TrainingData) -> Self:
-        settings = {"seed": data.seed, "threads": data.threads}
+    def _grown(self, rows: TrainingRows, inputs: Inputs, settings: dict[str, int]) -> Self:
         allowed = rows.open.ravel()
         pairs = inputs.pairs()
         pooled = grow(pairs[allowed], rows.taken.ravel()[allowed], self.parameters.pooled, self.parameters, **settings)
         start = log_odds(pooled, pairs).reshape(rows.taken.shape)
         single = {}
-        for item in np.flatnonzero(_learnable(rows, self.parameters.minimum_takes)).tolist():
+        for item in np.flatnonzero(learnable(rows, self.parameters.minimum_takes)).tolist():
             some = rows.open[:, item]
             values = inputs.of_item(some, item, self.schema.readable(item, inputs.names))
             single[item] = grow(
@@ -115,10 +126,3 @@ class Classifiers:
         pooled = found.pop(Path(POOLED).stem, None)
         single = {int(item): found[item] for item in sorted(found, key=int)}
         return cls(parameters, Schema.load(folder), Takes.load(folder), pooled, single)
-
-
-def _learnable(rows: TrainingRows, least: int) -> Bools:
-    """(items,) which were taken often enough, and not by everybody who could."""
-    taken, allowed = rows.taken & rows.open, rows.open.sum(axis=0)
-    found: Bools = (taken.sum(axis=0) >= least) & (taken.sum(axis=0) < allowed)
-    return found

@@ -1,14 +1,13 @@
 """Training rows: what each known user took in each cadence, from all that was known before it."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 
 from ml.data.arrays import Bools, Indices
 from ml.data.dataset import Dataset, requests_for, user_cases
 from ml.data.requests import Requests
-from ml.data.windows import to_micros
+from ml.data.windows import from_micros, to_micros
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ def training_rows(dataset: Dataset, as_of: int, kept: float, seed: int) -> Train
         seed: Which of them.
     """
     generator = np.random.default_rng(seed)
-    first = datetime.fromtimestamp(int(dataset.log.at.min(initial=as_of)) / 1e6, UTC)
+    first = from_micros(int(dataset.log.at.min(initial=as_of)))
     spans = [
         (to_micros(begin), to_micros(end)) for begin, end in dataset.windows.cadences(first, dataset.windows.as_of)
     ]
@@ -65,3 +64,10 @@ def _known(dataset: Dataset, moment: int) -> Bools:
     seen: Bools = np.bincount(log.user[log.at < moment], minlength=log.users) > 0
     facts = dataset.knowledge.facts.at(everybody, np.full(log.users, moment))
     return seen | ~np.isnan(facts.values).all(axis=1) if facts.facts else seen
+
+
+def learnable(rows: TrainingRows, least: int) -> Bools:
+    """(items,) which were taken at least so often, and not by everybody who could."""
+    taken = (rows.taken & rows.open).sum(axis=0)
+    found: Bools = (taken >= max(least, 1)) & (taken < rows.open.sum(axis=0))
+    return found
