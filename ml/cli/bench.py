@@ -156,3 +156,11 @@ def bench_baskets(
     from ml import steps
 
     output.emit(steps.bench_baskets(history, following, config, seed=seed), json, output.basket_models)
+
+
+@bench.command("early-interest", epilog="Example: `slate bench early-interest --domain banking --json`")
+def bench_early_interest(domain: DomainOption = "retail", seed: SeedOption = 7, json: JsonOption = False) -> None:
+    """Of those who later ask for an item, which share a list held before they showed interest in it."""
+    from ml import steps
+
+    output.emit(steps.bench_early_interest(domain, seed=seed), json, output.early_interest)

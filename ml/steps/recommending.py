@@ -29,7 +29,7 @@ def recommend(domain: str, user_id: str, k: int = 10) -> dict[str, Any]:
     Returns:
         `user_id`, `model_version`, `items`: a list of `item_id`, `name`, `score`, `sources`.
     """
-    version, bundle = _champion(domain)
+    version, bundle = champion(domain)
     (slate,) = bundle.recommend([user_id], k)
     if not bundle.knows(user_id):
         log.warning("user %s is unknown as of %s: what suits anybody", user_id, bundle.manifest["as_of"])
@@ -39,7 +39,7 @@ def recommend(domain: str, user_id: str, k: int = 10) -> dict[str, Any]:
 @recorded("similar")
 def similar(domain: str, item_id: str, k: int = 10) -> dict[str, Any]:
     """The items whose vectors are nearest to one item's, in the same shape."""
-    version, bundle = _champion(domain)
+    version, bundle = champion(domain)
     items = [
         {"item_id": item.item_id, "name": item.name, "score": item.score, "sources": list(item.sources)}
         for item in bundle.similar(item_id, k)
@@ -51,7 +51,7 @@ def compare_indexes(domain: str) -> list[dict[str, Any]]:
     """Recall and speed of every nearest-neighbour index on the champion's own vectors."""
     from ml.bundle.ann_benchmark import measure_bundle
 
-    return measure_bundle(_champion(domain)[1], threads=settings().threads)
+    return measure_bundle(champion(domain)[1], threads=settings().threads)
 
 
 @recorded("recommend_all")
@@ -63,7 +63,7 @@ def recommend_all(domain: str) -> dict[str, Any]:
     slate, no shown_at and no clicked. The policy is deterministic: each item stands where it stands with
     propensity 1. The folder appears at once and is never written twice.
     """
-    version, bundle = _champion(domain)
+    version, bundle = champion(domain)
     as_of = datetime.fromisoformat(bundle.manifest["as_of"])
     final = settings().domain_path("slates", domain) / f"{as_of:%Y%m%dT%H%M%SZ}-v{version.number}"
     if not (final / MANIFEST).exists():
@@ -98,7 +98,8 @@ def impressions(bundle: Bundle, version: int, k: int) -> pd.DataFrame:
     )
 
 
-def _champion(domain: str) -> tuple[Version, Bundle]:
+def champion(domain: str) -> tuple[Version, Bundle]:
+    """The version that serves, and its bundle; raises `RunFailed` where there is none."""
     version = registry.require(registry.version_at(domain, "champion"), "champion")
     return version, open_version(domain, version)
 
