@@ -26,7 +26,7 @@ def run(*arguments: str) -> int:
 
 def test_every_step_of_the_pipeline_is_a_command():
     assert {
-        "land", "features", "validate", "train", "evaluate", "promote", "publish", "recommend", "similar", "report",
+        "generate", "land", "features", "validate", "train", "evaluate", "promote", "publish", "recommend", "similar", "report",
         "status", "leaderboard",
     } <= set(COMMANDS)  # fmt: skip
 

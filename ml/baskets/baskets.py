@@ -20,7 +20,7 @@ from ml.data.dataset import Dataset, Log, requests_for
 from ml.data.requests import Requests
 from ml.data.vocabulary import Vocabulary
 from ml.data.windows import Windows, to_micros
-from ml.domains import Source, get_domain
+from ml.domains import DEFAULT_DOMAIN, Source, get_domain
 from ml.retrieval.contract import TrainingData
 from ml.retrieval.history import DAY
 
@@ -103,7 +103,7 @@ class Baskets:
 
     def training(self, *, seed: int, threads: int) -> TrainingData:
         """What a retriever learns from: the log alone, without times, places, catalogue or validation."""
-        domain, nothing = get_domain("retail"), Vocabulary(np.zeros(0, object))
+        domain, nothing = get_domain(DEFAULT_DOMAIN), Vocabulary(np.zeros(0, object))
         windows = Windows.of(PRESENT, domain.protocol)
         dataset = Dataset(
             Path(), domain, Source(name="baskets"), windows, nothing, nothing, nothing, self.log, pd.DataFrame()

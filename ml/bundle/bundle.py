@@ -1,7 +1,7 @@
 """An open bundle: slates and similar items from sealed files alone."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ import pandas as pd
 
 from ml.artifacts import MANIFEST, digest, file_digest, manifest, read_json
 from ml.bundle.ann import Index, load_index, similar_to
+from ml.bundle.policy import Answer, Asking, Policy, load_policy
 from ml.bundle.stored import load_facts, load_knowledge, load_log, load_snapshot, load_vocabulary
-from ml.data.arrays import Indices, Ragged
+from ml.data.arrays import Floats, Indices, Ragged
 from ml.data.dataset import Log, requests_for
 from ml.data.facts import FactTable
 from ml.data.knowledge import Knowledge
@@ -20,7 +21,9 @@ from ml.data.requests import Requests
 from ml.data.vocabulary import Vocabulary
 from ml.errors import BadInput, RunFailed
 from ml.features.store import Snapshot
-from ml.ranking.recommender import Recommender, Slates
+from ml.ranking.recommender import Recommender
+from ml.reranking.removal import STEPS
+from ml.reranking.reranker import Reranked
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,17 @@ class Recommended:
 
     item_id: str
     name: str
-    score: float
+    score: float | None  # the ranker's; None: a pin that was not its candidate
     sources: tuple[str, ...]  # the retrievers that found it
+
+
+@dataclass(frozen=True)
+class Placed(Recommended):
+    """The same with how it came to its place."""
+
+    position: int  # from 1
+    propensity: float  # P(this item at this place | request)
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -38,12 +50,16 @@ class Slate:
     """What one user is shown, best first."""
 
     user_id: str
-    items: tuple[Recommended, ...]
+    items: tuple[Placed, ...]
+    shortfall: str | None = None  # why there are fewer items than were asked for
+    removed: dict[str, int] = field(default_factory=dict)  # candidates that each step took away
+    rules: tuple[str, ...] = ()  # of eligibility that took any, as `id@version`
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
-        items = [{**asdict(item), "sources": list(item.sources)} for item in self.items]
-        return {"user_id": self.user_id, "items": items}
+        lists = [{**asdict(item), "sources": [*item.sources], "reasons": [*item.reasons]} for item in self.items]
+        why = {"shortfall": self.shortfall, "removed": self.removed, "rules": [*self.rules]}
+        return {"user_id": self.user_id, "items": lists, **why}
 
 
 @dataclass(frozen=True)
@@ -74,6 +90,15 @@ class Bundle:
         return list(self.catalogue["name"].fillna(self.catalogue["item_id"]))
 
     @cached_property
+    def policy(self) -> Policy:
+        """The sealed rules and re-ranking."""
+
+        def vectors() -> Floats | None:
+            return self._index[1] if self.manifest["index"] is not None else None
+
+        return load_policy(self.path, self.catalogue, self.item_facts, self.knowledge, vectors)
+
+    @cached_property
     def _index(self) -> tuple[Index, np.ndarray]:
         if self.manifest["index"] is None:
             raise RunFailed(f"{self.path} has no item vectors: train a retriever that learns them, such as two_tower")
@@ -84,19 +109,24 @@ class Bundle:
         asked = requests_for(self.log, user, np.full(len(user), self.snapshot.as_of, np.int64))
         return self.knowledge.told(asked, len(self.items))
 
-    def slates(self, user: Indices, k: int, *, exclude: Ragged | None = None) -> Slates:
-        """The K best items of each user, as arrays."""
+    def answer(self, user: Indices, k: int, *, exclude: Ragged | None = None, asking: Asking | None = None) -> Answer:
+        """The slates of these users with all that led to them; every other way to a slate leads through here."""
         asked = self.requests(user)
-        return self.recommender.recommend(asked, self.snapshot, k, exclude=asked.without(exclude))
+        without = asked.without(exclude)
+        return self.policy.answer(self.recommender, asked, self.snapshot, k, without, asking or Asking())
 
-    def recommend(self, user_ids: Sequence[str], k: int) -> list[Slate]:
+    def slates(self, user: Indices, k: int, *, exclude: Ragged | None = None) -> Reranked:
+        """The K best items of each user, as arrays."""
+        return self.answer(user, k, exclude=exclude).reranked
+
+    def recommend(self, user_ids: Sequence[str], k: int, asking: Asking | None = None) -> list[Slate]:
         """A slate of at most K items for each user; an unknown user gets what suits anybody."""
         if k < 1:
             raise BadInput(f"a slate holds at least one item; {k} were asked for")
         if not len(user_ids):
             return []
-        slates = self.slates(self.users.encode(np.asarray(user_ids, object)), k)
-        return [Slate(str(user_id), tuple(self._row(slates, row))) for row, user_id in enumerate(user_ids)]
+        answer = self.answer(self.users.encode(np.asarray(user_ids, object)), k, asking=asking)
+        return [self._slate(str(user_id), answer, row) for row, user_id in enumerate(user_ids)]
 
     def knows(self, user_id: str) -> bool:
         """Whether this user had been seen when the bundle was sealed."""
@@ -109,19 +139,38 @@ class Bundle:
             raise BadInput(f"there is no item {item_id!r} in the bundle of {self.manifest['as_of']}")
         found, score = similar_to(*self._index, item, k)
         source = (self.manifest["index"]["retriever"],)
-        return [self._item(int(at), float(value), source) for at, value in zip(found, score, strict=True)]
+        return [
+            Recommended(str(self.items.ids[at]), self.names[at], float(value), source)
+            for at, value in zip(found, score, strict=True)
+        ]
 
     def sources(self, bits: int) -> tuple[str, ...]:
         """The retrievers that a bit mask of `Slates.sources` names."""
         return tuple(name for place, name in enumerate(self.recommender.names) if bits >> place & 1)
 
-    def _row(self, slates: Slates, row: int) -> Iterator[Recommended]:
-        for item, score, bits in zip(slates.item[row], slates.score[row], slates.sources[row], strict=True):
-            if item >= 0:
-                yield self._item(int(item), float(score), self.sources(int(bits)))
+    def _slate(self, user_id: str, answer: Answer, row: int) -> Slate:
+        removal = answer.reranked.removal
+        removed = dict(zip(STEPS, removal.counts[row].tolist(), strict=True))
+        items = tuple(self._row(answer.reranked, row))
+        return Slate(user_id, items, answer.reranked.shortfall(row), removed, answer.rules_of(row))
 
-    def _item(self, item: int, score: float, sources: tuple[str, ...]) -> Recommended:
-        return Recommended(str(self.items.ids[item]), self.names[item], score, sources)
+    def _row(self, slates: Reranked, row: int) -> Iterator[Placed]:
+        pins = {pin.item_id for pin in self.policy.reranker.policy.pins}
+        for place in np.flatnonzero(slates.item[row] >= 0):
+            item = self._item(*(getattr(slates, name)[row, place] for name in ("item", "score", "sources")))
+            told = _reasons(int(slates.rank[row, place]), bool(slates.explored[row, place]), item.item_id in pins)
+            propensity = float(slates.propensity[row, place])
+            yield Placed(**vars(item), position=int(place) + 1, propensity=propensity, reasons=told)
+
+    def _item(self, item: int, score: float, bits: int) -> Recommended:
+        told = float(score) if np.isfinite(score) else None
+        return Recommended(str(self.items.ids[item]), self.names[item], told, self.sources(int(bits)))
+
+
+def _reasons(rank: int, explored: bool, pinned: bool) -> tuple[str, ...]:
+    """How an item came to its place, in words."""
+    ranked = f"ranked {rank + 1} of the candidates" if rank >= 0 else "no candidate of the ranker"
+    return (ranked, *(["drawn by chance"] if explored else []), *(["pinned"] if pinned else []))
 
 
 def open_bundle(path: Path) -> Bundle:

@@ -9,9 +9,11 @@ import numpy as np
 
 from ml.artifacts import build, code_digest, digest, file_digest, write_json
 from ml.bundle.ann import MeasuredIndex, build_index, save_index
+from ml.bundle.policy import save_policy
 from ml.bundle.stored import save_facts, save_fields, save_knowledge, save_vocabulary
 from ml.data.arrays import Floats
 from ml.data.dataset import Dataset, requests_for
+from ml.data.feeds import supplied
 from ml.data.windows import to_micros
 from ml.features.store import FeatureStore
 from ml.logs import get_logger
@@ -43,9 +45,10 @@ def seal(parts: Sealed, lineage: Mapping[str, Any], *, seed: int) -> Path:
     Raises:
         RunFailed: where the index finds too little.
     """
-    code = code_digest("bundle", "data", "features", "ranking", "retrieval")
+    code = code_digest("bundle", "data", "domains", "features", "ranking", "reranking", "retrieval")
+    policy = {name: getattr(parts.dataset.domain, name).model_dump() for name in ("eligibility", "reranking")}
     named = ("training", "features", "fairness")
-    inputs = {name: lineage[name] for name in named if name in lineage} | {"code": code}
+    inputs = {name: lineage[name] for name in named if name in lineage} | {"code": code, "policy": digest(policy)}
 
     def make(folder: Path) -> dict[str, Any]:
         added = _write(folder, parts, seed=seed)
@@ -67,7 +70,9 @@ def _write(folder: Path, parts: Sealed, *, seed: int) -> dict[str, Any]:
     recommender.save(folder / "recommender")
     save_fields(folder / "snapshot", snapshot)
     save_fields(folder / "log", dataset.log)
-    save_knowledge(folder / "knowledge", dataset.knowledge)
+    told = supplied(dataset)
+    save_knowledge(folder / "knowledge", told.knowledge)
+    save_policy(folder, dataset.domain, told.shelf)
     save_facts(folder / "item_facts", dataset.item_facts)
     dataset.catalogue.to_parquet(folder / "catalogue.parquet", index=False)
     for name in ("users", "items", "places", "categories"):

@@ -8,7 +8,9 @@ import pandas as pd
 from ml.bundle.bundle import Bundle, open_bundle
 
 OPENER = "ml.bundle.served:open_served"
-COLUMNS = {"user_id": str, "position": int, "item_id": str, "name": str, "score": float, "sources": str}
+COLUMNS = {
+    "user_id": str, "position": int, "item_id": str, "name": str, "score": float, "sources": str, "propensity": float,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,9 @@ class Served:
     def predict(self, requests: pd.DataFrame) -> pd.DataFrame:
         """Slates for the users of `user_id`: a row a place, with the retrievers that found it, comma-separated."""
         rows = [
-            (slate.user_id, position, item.item_id, item.name, item.score, ",".join(item.sources))
+            (slate.user_id, item.position, item.item_id, item.name, item.score, ",".join(item.sources), item.propensity)
             for slate in self.bundle.recommend(requests["user_id"].tolist(), self.slate_size)
-            for position, item in enumerate(slate.items, start=1)
+            for item in slate.items
         ]
         return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 

@@ -91,7 +91,7 @@ def early_rows(dataset: Dataset, outlooks: Sequence[Outlook], kept: float, seed:
     """What every known user asked for early after each outlook's moment, with a share of those who asked for nothing.
 
     Args:
-        dataset: Told of its domain's `remembered_events`.
+        dataset: Told of its domain's `told_events`.
         outlooks: The moments.
         kept: The share that stays of the users who asked for nothing.
         seed: Which of them.

@@ -11,21 +11,27 @@ from ml.cli.bench import bench
 from ml.cli.options import (
     AsOfOption,
     BasketsConfigOption,
+    ChannelOption,
     DomainOption,
+    InterestOption,
     JsonOption,
     KeepOption,
     KOption,
     RowArgument,
     SeedOption,
     SessionsConfigOption,
+    TemperOption,
     TrialsOption,
 )
+from ml.domains import DEFAULT_DOMAIN
 from ml.errors import BadInput
 
 app = typer.Typer(
     name="slate", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False,
     help="From raw customer interactions to personalised recommendation slates.",
 )  # fmt: skip
+
+TEMPERS = {None: None, True: "conservative", False: "tolerant"}
 
 app.add_typer(bench, name="bench")
 
@@ -54,7 +60,7 @@ def generate(
 
 @app.command(epilog="Example: `slate land --mapping docs/examples/rsc15.yaml --data-folder ~/rsc15`")
 def land(
-    domain: DomainOption = "retail",
+    domain: DomainOption = DEFAULT_DOMAIN,
     source: Annotated[str | None, typer.Option(help="A source that Slate knows, such as `santander`.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="Mapping file of your own shop's data.")] = None,
     data_folder: Annotated[Path | None, typer.Option(help="Where the files of the source or mapping lie.")] = None,
@@ -69,7 +75,7 @@ def land(
 
 @app.command(epilog="Examples: `slate features` · `slate features --as-of 2017-12-04 --keep-current`")
 def features(
-    domain: DomainOption = "retail",
+    domain: DomainOption = DEFAULT_DOMAIN,
     as_of: AsOfOption = None,
     keep_current: Annotated[
         bool, typer.Option(help="Publish beside the current features, for a training as of another date.")
@@ -93,7 +99,7 @@ def features(
 
 @app.command(epilog="Example: `slate validate --accept-new-categories`")
 def validate(
-    domain: DomainOption = "retail",
+    domain: DomainOption = DEFAULT_DOMAIN,
     as_of: AsOfOption = None,
     accept_new_categories: Annotated[
         bool, typer.Option(help="From now on take the categories that the landed items have as known.")
@@ -111,7 +117,7 @@ def validate(
 @app.command(epilog="Examples: `slate train two-tower --epochs 2` · `slate train --seed 11`")
 def train(
     model: Annotated[str, typer.Argument(help="A retriever such as `two-tower`, `ranker`, or `all`.")] = "all",
-    domain: DomainOption = "retail",
+    domain: DomainOption = DEFAULT_DOMAIN,
     models: Annotated[list[str] | None, typer.Option(help="Retrievers of the recommender; repeatable.")] = None,
     as_of: AsOfOption = None,
     seed: SeedOption = 7,
@@ -137,7 +143,7 @@ def train(
 @app.command(epilog="Examples: `slate search als --trials 20` · `slate search ranker --trials 30 --keep`")
 def search(
     model: Annotated[str, typer.Argument(help="A retriever such as `two-tower`, or `ranker`.")],
-    domain: DomainOption = "retail",
+    domain: DomainOption = DEFAULT_DOMAIN,
     trials: Annotated[int, typer.Option(help="Finished trials wanted in all, the default's among them.")] = 20,
     objective: Annotated[
         str | None, typer.Option(help="Validation metric of a retriever's trial; default: validation_all_recall@100.")
@@ -200,7 +206,7 @@ def search_baskets(
 
 
 @app.command(epilog="Example: `slate evaluate --json`")
-def evaluate(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+def evaluate(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) -> None:
     """Judge the last training run on its test window."""
     from ml import steps
 
@@ -216,7 +222,7 @@ def fairness(domain: DomainOption = "retail", json: JsonOption = False) -> None:
 
 
 @app.command(epilog="Example: `slate publish`")
-def publish(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+def publish(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) -> None:
     """Seal the last training run into a bundle, index included, and register it as challenger."""
     from ml import steps
 
@@ -225,7 +231,7 @@ def publish(domain: DomainOption = "retail", json: JsonOption = False) -> None:
 
 @app.command(epilog='Example: `slate promote --force --reason "seasonal range, agreed with buying"`')
 def promote(
-    domain: DomainOption = "retail",
+    domain: DomainOption = DEFAULT_DOMAIN,
     force: Annotated[bool, typer.Option(help="Overrule a refusal; needs a reason.")] = False,
     reason: Annotated[str | None, typer.Option(help="Why the gate is overruled.")] = None,
     json: JsonOption = False,
@@ -239,17 +245,38 @@ def promote(
     raise typer.Exit(0 if result["promoted"] else 1)
 
 
-@app.command(epilog="Example: `slate recommend --user 900 -k 5`")
+@app.command(epilog="Examples: `slate recommend --user 900 -k 5` · `slate recommend --user 900 --interest COFFEE`")
 def recommend(
     user: Annotated[str, typer.Option(help="Identifier of the user; an unknown one gets what is popular.")],
-    domain: DomainOption = "retail",
+    domain: DomainOption = DEFAULT_DOMAIN,
     k: KOption = 10,
+    channel: ChannelOption = None,
+    conservative: TemperOption = None,
+    interest: InterestOption = None,
     json: JsonOption = False,
 ) -> None:
-    """The champion's slate for one user."""
+    """The champion's slate for one user, after all rules."""
     from ml import steps
 
-    output.emit(steps.recommend(domain, user, k), json, output.slate)
+    chosen = {"channel": channel, "risk": TEMPERS[conservative], "interests": interest or ()}
+    output.emit(steps.recommend(domain, user, k, **chosen), json, output.slate)
+
+
+@app.command(epilog="Example: `slate explain --user 900 --item 1095275`")
+def explain(
+    user: Annotated[str, typer.Option(help="Identifier of the user.")],
+    item: Annotated[str, typer.Option(help="Identifier of the item.")],
+    domain: DomainOption = "retail",
+    channel: ChannelOption = None,
+    conservative: TemperOption = None,
+    interest: InterestOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Why the champion shows an item to a user, or does not: ranks, steps and rules with their facts."""
+    from ml import steps
+
+    chosen = {"channel": channel, "risk": TEMPERS[conservative], "interests": interest or ()}
+    output.emit(steps.explain(domain, user, item, **chosen), json, output.explained)
 
 
 @app.command(epilog="Examples: `slate package --user 16351 --domain banking` · `slate package --all --domain banking`")
@@ -296,7 +323,7 @@ def contact_list(
 @app.command(epilog="Example: `slate similar --item 1095275`")
 def similar(
     item: Annotated[str, typer.Option(help="Identifier of the item.")],
-    domain: DomainOption = "retail",
+    domain: DomainOption = DEFAULT_DOMAIN,
     k: KOption = 10,
     json: JsonOption = False,
 ) -> None:
@@ -307,7 +334,7 @@ def similar(
 
 
 @app.command(epilog="Example: `slate report`")
-def report(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+def report(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) -> None:
     """Report drift, quality and diversity of the last window against the training window."""
     from ml import steps
 
@@ -315,7 +342,7 @@ def report(domain: DomainOption = "retail", json: JsonOption = False) -> None:
 
 
 @app.command(epilog="Example: `slate status --json`")
-def status(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+def status(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) -> None:
     """Where the domain stands: data, champion, last runs."""
     from ml import steps
 
@@ -324,7 +351,7 @@ def status(domain: DomainOption = "retail", json: JsonOption = False) -> None:
 
 @app.command(epilog="Examples: `slate leaderboard --json` · `slate leaderboard --write docs`")
 def leaderboard(
-    domain: DomainOption = "retail",
+    domain: DomainOption = DEFAULT_DOMAIN,
     write: Annotated[
         Path | None, typer.Option(help="Also write leaderboard.md and images/leaderboard.png into this folder.")
     ] = None,
@@ -340,7 +367,7 @@ def leaderboard(
 
 
 @app.command(epilog="Example: `slate demo --domain retail`")
-def demo(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+def demo(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) -> None:
     """Turn the wheel once through Airflow, from raw data to a champion, and show what came of it."""
     from ml.wheel.demo import demo as turn
     from ml.wheel.summary import render
@@ -349,7 +376,7 @@ def demo(domain: DomainOption = "retail", json: JsonOption = False) -> None:
 
 
 @app.command(epilog="Example: `slate ui`")
-def ui(domain: DomainOption = "retail") -> None:
+def ui(domain: DomainOption = DEFAULT_DOMAIN) -> None:
     """Serve Airflow, MLflow and the reports on loopback until Ctrl-C."""
     from ml.logs import console
     from ml.wheel.ui import serve_ui

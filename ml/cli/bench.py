@@ -7,6 +7,7 @@ import typer
 
 from ml.cli import output
 from ml.cli.options import BasketsConfigOption, DomainOption, JsonOption, SeedOption, SessionsConfigOption
+from ml.domains import DEFAULT_DOMAIN
 
 bench = typer.Typer(no_args_is_help=True, help="Measure it on this machine.")
 
@@ -39,7 +40,7 @@ def bench_position_bias(
 
 
 @bench.command("index", epilog="Example: `slate bench index --json`")
-def bench_index(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+def bench_index(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) -> None:
     """Recall and speed of each nearest-neighbour index on the champion's own vectors."""
     from ml import steps
 
@@ -92,7 +93,7 @@ def bench_warm_start(
 
 
 @bench.command("users", epilog="Example: `slate bench users --json`")
-def bench_users(domain: DomainOption = "retail", seed: SeedOption = 7, json: JsonOption = False) -> None:
+def bench_users(domain: DomainOption = DEFAULT_DOMAIN, seed: SeedOption = 7, json: JsonOption = False) -> None:
     """What a user's earlier sessions add to the recurrent retriever, on the shop's validation window."""
     from ml import steps
 
@@ -100,7 +101,7 @@ def bench_users(domain: DomainOption = "retail", seed: SeedOption = 7, json: Jso
 
 
 @bench.command("ablation", epilog="Example: `slate bench ablation --json`")
-def bench_ablation(domain: DomainOption = "retail", seed: SeedOption = 7, json: JsonOption = False) -> None:
+def bench_ablation(domain: DomainOption = DEFAULT_DOMAIN, seed: SeedOption = 7, json: JsonOption = False) -> None:
     """What each retriever and the ranker add to the recommender, on the shop's test window."""
     from ml import steps
 
@@ -109,7 +110,7 @@ def bench_ablation(domain: DomainOption = "retail", seed: SeedOption = 7, json: 
 
 @bench.command("two-tower", epilog="Examples: `slate bench two-tower --json` · `slate bench two-tower --epochs 1`")
 def bench_two_tower(
-    domain: DomainOption = "retail",
+    domain: DomainOption = DEFAULT_DOMAIN,
     seed: SeedOption = 7,
     epochs: Annotated[int | None, typer.Option(help="Most passes over the data; default: the usual number.")] = None,
     json: JsonOption = False,
@@ -156,6 +157,32 @@ def bench_baskets(
     from ml import steps
 
     output.emit(steps.bench_baskets(history, following, config, seed=seed), json, output.basket_models)
+
+
+@bench.command("landing", epilog="Example: `slate bench landing --rows 13647309`")
+def bench_landing(
+    rows: Annotated[int, typer.Option(min=1, help="About how many rows the customers' history has.")] = 13_647_309,
+    domain: DomainOption = "banking",
+    seed: SeedOption = 7,
+    json: JsonOption = False,
+) -> None:
+    """Time and memory of landing generated files of a given size, the limit on memory beside it."""
+    from ml import steps
+
+    output.emit(steps.bench_landing(domain, rows, seed=seed), json, output.fields("Landing"))
+
+
+@bench.command("ceiling", epilog="Example: `slate bench ceiling --seeds 41 --seeds 42 --json`")
+def bench_ceiling(
+    domain: DomainOption = "banking",
+    seeds: Annotated[list[int], typer.Option(min=0, help="Seed of generated data; repeatable.")] = [41],  # noqa: B006
+    customers: Annotated[int, typer.Option(min=1000, help="How many are generated for each seed.")] = 20_000,
+    json: JsonOption = False,
+) -> None:
+    """The recommender's share of the best that anybody could reach, on generated data."""
+    from ml import steps
+
+    output.emit(steps.bench_ceiling(domain, seeds=seeds, customers=customers), json, output.ceiling)
 
 
 @bench.command("early-interest", epilog="Example: `slate bench early-interest --domain banking --json`")

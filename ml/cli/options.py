@@ -17,4 +17,14 @@ TrialsOption = Annotated[int, typer.Option(help="Finished trials wanted in all, 
 KeepOption = Annotated[
     bool, typer.Option("--keep", help="Write what was found into the parameter file, where it is better.")
 ]
+ChannelOption = Annotated[
+    str | None, typer.Option("--channel", help="Marketing channel of the slate; default: the user came by themselves.")
+]
+TemperOption = Annotated[
+    bool | None,
+    typer.Option("--conservative/--tolerant", help="Only what a person of this temper towards risk would see."),
+]
+InterestOption = Annotated[
+    list[str] | None, typer.Option("--interest", help="Only items of this category; repeatable.")
+]
 KOption = Annotated[int, typer.Option("-k", min=1, max=100, help="How many items.")]

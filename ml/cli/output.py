@@ -168,15 +168,35 @@ def basket_models(document: Mapping[str, Any]) -> Iterable[Table]:
     yield table("What it costs", ("model", "training s", "predictions/s", "peak MB"), cost)
 
 
-def slate(result: Mapping[str, Any]) -> Iterable[Table]:
+def slate(result: Mapping[str, Any]) -> Iterable[Table | str]:
     """Render the items of a slate, or items similar to another."""
     subject = result.get("user_id") or result.get("item_id")
-    columns = ("#", "item", "name", "score", "found by")
+    columns = ("#", "item", "name", "score", "found by", "how")
     rows = [
-        (place, item["item_id"], item["name"], f"{item['score']:.3f}", ", ".join(item.get("sources", ())))
+        (place, item["item_id"], item["name"], "" if item["score"] is None else f"{item['score']:.3f}",
+         ", ".join(item["sources"]), "; ".join(item.get("reasons", ())))
         for place, item in enumerate(result["items"], 1)
-    ]
+    ]  # fmt: skip
     yield table(f"For {subject} (model version {result['model_version']})", columns, rows)
+    if shortfall := result.get("shortfall"):
+        taken = ", ".join(f"{count} by {step}" for step, count in result["removed"].items() if count)
+        yield f"Fewer than asked for: {shortfall}. Taken away: {taken or 'nothing'}"
+    if rules := result.get("rules"):
+        yield f"Rules that took candidates away: {', '.join(rules)}"
+
+
+def explained(result: Mapping[str, Any]) -> Iterable[Table | str]:
+    """Render why an item was shown or not, and what each rule said."""
+    yield f"{result['item_id']} {result['name']} for {result['user_id']}: {result['why']}"
+    names = ("rank", "relevance", "boost", "taken_by", "position", "propensity")
+    yield table("What was done with it", ("field", "value"), [(name, _short(result[name])) for name in names])
+    columns = ("rule", "verdict", "facts", "for the customer", "for the auditor")
+    rows = [
+        (f"{rule['rule']}@{rule['version']}", rule["verdict"], _short(rule["facts"]), rule["for_customer"],
+         rule["for_auditor"])
+        for rule in result["rules"]
+    ]  # fmt: skip
+    yield table("Rules", columns, rows)
 
 
 def package(result: Mapping[str, Any]) -> Iterable[Table | str]:
@@ -249,3 +269,21 @@ def _percent(metric: Mapping[str, float | None], middle: str = "mean") -> str:
     mean, low, high = (metric[end] for end in (middle, "low", "high"))
     shown = "" if mean is None else f"{100 * mean:.2f}"
     return shown if low is None or high is None else f"{shown} ({100 * low:.2f} to {100 * high:.2f})"
+
+
+def ceiling(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render what each model reaches of the ceiling, with intervals, a table a seed."""
+
+    def interval(value: Mapping[str, float | None], digits: int) -> str:
+        return " ".join(f"{value[name]:.{digits}f}" for name in ("mean", "low", "high") if value[name] is not None)
+
+    for seed in dict.fromkeys(row["seed"] for row in document["rows"]):
+        rows = [row for row in document["rows"] if row["seed"] == seed]
+        title = f"{document['domain']}, {document['customers']:,} generated, " + (
+            "all seeds" if seed is None else f"seed {seed}"
+        )
+        cells = [
+            (row["model"], row["kind"], f"{row['cases']:,}", interval(row["map@7"], 4), interval(row["share"], 3))
+            for row in rows
+        ]
+        yield table(title, ("model", "kind", "cases", "map@7 (low, high)", "share of the ceiling (low, high)"), cells)

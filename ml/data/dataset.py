@@ -101,7 +101,7 @@ def load_dataset(path: Path) -> Dataset:
         catalogue = connection.execute(
             "SELECT * FROM read_parquet($path) ORDER BY item_id", {"path": str(path / "items.parquet")}
         ).df()
-        without_weight = [*domain.holdings.begin, *domain.holdings.end, *domain.remembered_events]
+        without_weight = [*domain.holdings.begin, *domain.holdings.end, *domain.told_events]
         told = dict.fromkeys(without_weight, 0.0) | domain.event_weights
         weights = pd.DataFrame(told.items(), columns=["event_type", "weight"])
         connection.register("weights", weights)
@@ -133,7 +133,7 @@ def load_dataset(path: Path) -> Dataset:
     )
     occurrences = {
         name: Occurrences.of_events(user[there], item[there], at[there])
-        for name in domain.remembered_events
+        for name in domain.told_events
         for there in [(kind == name).to_numpy()]
     }
     holdings = Holdings.of_events(user[held], item[held], at[held], begins[held])

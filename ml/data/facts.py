@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from ml.data.arrays import Floats, Indices, Ints, Strings, first_at
+from ml.data.arrays import Bools, Floats, Indices, Ints, Strings, first_at
 from ml.data.vocabulary import Vocabulary
 from ml.domains.facts import Fact
 
@@ -108,6 +108,10 @@ class UserStates:
     def none(cls) -> "UserStates":
         """Nothing is known of anybody."""
         return cls(np.zeros(0, np.int32), np.zeros(0, np.int64), FactTable.none())
+
+    def where(self, keep: Bools) -> "UserStates":
+        """The states that a mask keeps."""
+        return UserStates(self.user[keep], self.since[keep], self.table.take(np.flatnonzero(keep)))
 
     def at(self, user: Indices, moment: Ints) -> FactTable:
         """What was known of R users strictly before R moments; of nobody (-1) and of the not yet known, nothing."""

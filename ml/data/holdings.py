@@ -1,6 +1,6 @@
 """What users have: spans of time between the events that begin a holding and those that end it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -67,11 +67,14 @@ class Holdings:
         until = np.where(ended, np.r_[at[1:], 0][: len(at)], FOREVER)
         return cls(user[begins], item[begins], at[begins], until[begins])
 
+    def where(self, keep: Bools) -> "Holdings":
+        """The spans that a mask keeps."""
+        return Holdings(self.user[keep], self.item[keep], self.since[keep], self.until[keep])
+
     def before(self, moment: int) -> "Holdings":
         """What was known of them strictly before an instant."""
-        known = self.since < moment
-        until = np.where(self.until < moment, self.until, FOREVER)
-        return Holdings(self.user[known], self.item[known], self.since[known], until[known])
+        known = replace(self, until=np.where(self.until < moment, self.until, FOREVER))
+        return known.where(self.since < moment)
 
     def at(self, user: Indices, moment: Ints) -> Ragged:
         """What each of R users had just before R moments, a row a request; nobody (-1) has nothing."""

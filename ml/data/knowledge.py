@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from ml.data.arrays import Bools
 from ml.data.facts import UserStates
 from ml.data.holdings import Holdings
 from ml.data.occurrences import Occurrences
@@ -17,7 +18,7 @@ class Knowledge:
     facts: UserStates
     holdings: Holdings
     outputs: Outputs
-    occurrences: Mapping[str, Occurrences] = field(default_factory=dict)  # by type, of `Domain.remembered_events`
+    occurrences: Mapping[str, Occurrences] = field(default_factory=dict)  # by type, of `Domain.told_events`
 
     @classmethod
     def none(cls) -> "Knowledge":
@@ -25,9 +26,17 @@ class Knowledge:
         return cls(UserStates.none(), Holdings.none(), "mixed")
 
     def before(self, moment: int) -> "Knowledge":
-        """The same without what was taken, given up or happened from an instant on; facts are asked with their moment."""
+        """The same as known just before an instant; facts are asked with their moment."""
         occurrences = {kind: happened.before(moment) for kind, happened in self.occurrences.items()}
         return replace(self, holdings=self.holdings.before(moment), occurrences=occurrences)
+
+    def without(self, users: Bools) -> "Knowledge":
+        """The same as if nothing were known of these users (users,)."""
+        occurrences = {kind: happened.where(~users[happened.user]) for kind, happened in self.occurrences.items()}
+        return replace(
+            self, facts=self.facts.where(~users[self.facts.user]),
+            holdings=self.holdings.where(~users[self.holdings.user]), occurrences=occurrences,
+        )  # fmt: skip
 
     def told(self, requests: Requests, items: int) -> Requests:
         """The same requests with what was known of their users at their moments, of a catalogue of so many items."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.data.arrays import Indices, Ints, take_ranges
+from ml.data.arrays import Bools, Indices, Ints, take_ranges
 
 NEVER = np.iinfo(np.int64).min
 
@@ -32,10 +32,13 @@ class Occurrences:
     def __len__(self) -> int:
         return len(self.user)
 
+    def where(self, keep: Bools) -> "Occurrences":
+        """Those that a mask keeps."""
+        return Occurrences(self.user[keep], self.item[keep], self.at[keep])
+
     def before(self, moment: int) -> "Occurrences":
         """Those strictly before an instant."""
-        known = self.at < moment
-        return Occurrences(self.user[known], self.item[known], self.at[known])
+        return self.where(self.at < moment)
 
     def last(self, user: Indices, item: Indices, moment: Ints, group: Indices | None = None) -> Ints:
         """When it last happened strictly before the moments; `NEVER` where it had not.

@@ -98,7 +98,7 @@ class Cases:
 
     requests: Requests
     labels: Ragged  # the distinct items taken
-    unit: Ints  # (R,) whom to resample: cases of one household (or session) stay together
+    unit: Ints  # (R,) whom to resample: cases of one user (or session) stay together
 
     def __len__(self) -> int:
         return len(self.requests)

@@ -1,13 +1,27 @@
 """The declared domains, by name."""
 
 from ml.domains.banking import BANKING
-from ml.domains.domain import Domain, Drift, Fairness, Gate, Guardrails, Protocol, Source
+from ml.domains.domain import DataRules, Domain, Drift, Fairness, Gate, Guardrails, Protocol, Source
 from ml.domains.retail import RETAIL
 from ml.errors import BadInput
 
 DOMAINS = {domain.name: domain for domain in (RETAIL, BANKING)}
+DEFAULT_DOMAIN = RETAIL.name
+"""What a command works on that is told no other."""
 
-__all__ = ["DOMAINS", "Domain", "Drift", "Fairness", "Gate", "Guardrails", "Protocol", "Source", "get_domain"]
+__all__ = [
+    "DEFAULT_DOMAIN",
+    "DOMAINS",
+    "DataRules",
+    "Domain",
+    "Drift",
+    "Fairness",
+    "Gate",
+    "Guardrails",
+    "Protocol",
+    "Source",
+    "get_domain",
+]
 
 
 def get_domain(name: str) -> Domain:

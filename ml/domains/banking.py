@@ -4,11 +4,13 @@ from ml.domains.banking_facts import ITEM_FACTS, USER_FACTS
 from ml.domains.banking_rules import BANKING_ELIGIBILITY
 from ml.domains.campaigns import Campaigns
 from ml.domains.domain import DataRules, Domain, Fairness, Gate, Holdings, Protocol
+from ml.domains.reranking import Boost, Declined, Diversity, Exploration, Reranking, Risk
 
 BANKING = Domain(
     name="banking",
     title="Retail bank",
     loader="santander",
+    generator="santander",
     user_noun="customer",
     # In the contract's words (dbt_project/models/staging/banking): to add a product is a purchase.
     event_weights={
@@ -31,18 +33,31 @@ BANKING = Domain(
         asked=("apply",), granted=("approve",), looked=("view", "calculate", "start_application"), contacts=("contact",),
         segments={"segment": (), "age": (25, 35, 45, 55, 65)},
     ),
+    reranking=Reranking(
+        pool=24,
+        maximum_per_category=4,
+        diversity=Diversity(weight=0.05),
+        boosts={
+            "margin": Boost(reads="margin", strength=0.03, full_at=0.05),
+            "new": Boost(reads="launched_at", strength=0.05, within_days=180),
+        },
+        maximum_boost=0.05,
+        declined=Declined(events=("decline",), days=90),
+        risk=Risk(fact="risk_level", conservative_maximum=2, tolerant_minimum=3),
+        exploration=Exploration(slots=1, temperature=0.1),
+    ),
     # Snapshots are monthly, and seasons need most of a year to learn from.
     protocol=Protocol(cadence_months=1, ranker_cadences=2, validation_cadences=1, test_cadences=4),
     # Every product is scored, so each retriever is an opinion for the ranker rather than a filter.
     quotas=dict.fromkeys(
-        ("classifiers", "item_to_item", "als", "popularity", "attribute_towers"), 24
+        ("classifiers", "logistic", "segment_popularity", "item_to_item", "als", "popularity", "attribute_towers", "hrnn"), 24
     ),
-    on_request=("attribute_towers",),
+    on_request=("attribute_towers", "hrnn"),
     maximum_candidates=24,
-    baselines=("item_to_item", "popularity"),
+    baselines=("segment_popularity", "item_to_item", "logistic", "popularity"),
     slate_size=7,
     registered_model="banking-slate",
-    gate=Gate(metric="ndcg@10"),
+    gate=Gate(metric="map@7"),
     data_rules=DataRules(
         event_types=(
             # "add" is the source's word, "purchase" the contract's: the gates before and after dbt read either.

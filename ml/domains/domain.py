@@ -8,6 +8,7 @@ from ml.domains.campaigns import Campaigns
 from ml.domains.eligibility import Eligibility
 from ml.domains.facts import Fact
 from ml.domains.frozen import Frozen
+from ml.domains.reranking import Reranking
 
 Outputs = Literal["new", "owned", "mixed"]
 
@@ -110,7 +111,9 @@ class Domain(Frozen):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
-    loader: str = Field(description="Name of the loader in `ml.data.loaders` that lands the domain's own data.")
+    loader: str | None = Field(
+        None, description="Name of the loader in `ml.data.loaders` that lands the domain's own data, where it has one."
+    )
     generator: str | None = Field(
         None, description="Name of the generator in `ml.data.generators` that makes files for the loader, if one does."
     )
@@ -129,6 +132,7 @@ class Domain(Frozen):
     eligibility: Eligibility = Eligibility()
     campaigns: Campaigns = Campaigns()
     fairness: Fairness | None = Field(None, description="None: no protected fact, or nothing guarded, to judge by.")
+    reranking: Reranking = Reranking()
     protocol: Protocol = Protocol()
     quotas: dict[str, int] = Field(description="Candidates each retriever hands to the ranker.")
     on_request: tuple[str, ...] = Field((), description="Retrievers that a training has only where they are chosen.")
@@ -147,6 +151,7 @@ class Domain(Frozen):
     def _rules_read_what_is_declared(self) -> "Domain":
         self.eligibility.check(self.user_facts, self.item_facts, self.data_rules.event_types)
         self.campaigns.check(self.user_facts, self.data_rules.event_types)
+        self.reranking.check(self.item_facts, self.data_rules.event_types)
         return self
 
     @model_validator(mode="after")
@@ -167,9 +172,10 @@ class Domain(Frozen):
         return tuple(name for name, fact in self.user_facts.items() if fact.protected)
 
     @property
-    def remembered_events(self) -> tuple[str, ...]:
-        """The types of event of which it is remembered when they happened: those that rules and campaigns read."""
-        return tuple(sorted({*self.eligibility.event_types, *self.campaigns.event_types}))
+    def told_events(self) -> tuple[str, ...]:
+        """The types of event whose times rules, re-ranking and campaigns read, sorted."""
+        read = (self.eligibility.event_types, self.reranking.event_types, self.campaigns.event_types)
+        return tuple(sorted({kind for kinds in read for kind in kinds}))
 
     def facts_of_models(self, *, guarded: bool) -> tuple[str, ...]:
         """The facts of users that a model may read.

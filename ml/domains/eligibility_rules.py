@@ -147,8 +147,8 @@ class Affordability(Rule):
     @property
     def condition(self) -> str:
         """`(instalment + item.instalment) / (income / 12) <= 0.35`."""
-        added = f" + item.{self.item_instalment}" if self.item_instalment else ""
-        return f"({self.instalment}{added}) / ({self.income} / 12) <= {self.limit:g}"
+        paid = f"({self.instalment} + item.{self.item_instalment})" if self.item_instalment else self.instalment
+        return f"{paid} / ({self.income} / 12) <= {self.limit:g}"
 
     @property
     def user_facts(self) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Retail: shops whose customers view, put in baskets and buy."""
 
 from ml.domains.domain import DataRules, Domain, Protocol
+from ml.domains.reranking import Boost, Declined, Diversity, Exploration, Reranking, Stock
 
 RETAIL = Domain(
     name="retail",
@@ -26,5 +27,19 @@ RETAIL = Domain(
     baselines=("personal_then_popular", "tifu_knn", "item_to_item", "als", "popularity"),
     registered_model="retail-slate",
     example_users=("900", "1228", "1762"),
-    data_rules=DataRules(event_types=("view", "add_to_basket", "purchase", "adjustment")),
+    # Nothing is left out for having been bought lately: a grocer lives of what is bought every week.
+    reranking=Reranking(
+        maximum_per_category=4,
+        diversity=Diversity(weight=0.05),
+        boosts={
+            "margin": Boost(reads="margin", strength=0.03, full_at=0.4),
+            "new": Boost(reads="launched_at", strength=0.05, within_days=60),
+        },
+        maximum_boost=0.05,
+        stock=Stock(),
+        declined=Declined(events=("decline",), days=60),
+        exploration=Exploration(slots=1, temperature=0.1),
+        feeds={"complete_journey": "synthetic_shop"},
+    ),
+    data_rules=DataRules(event_types=("view", "add_to_basket", "purchase", "adjustment", "decline")),
 )

@@ -109,7 +109,7 @@ def _user_batches(
     yield from new_user_batches(cases.take(np.flatnonzero(as_new[asked])), cadence[0])
     baskets = completion_cases(without_users(dataset, held_out).log, *cadence, seed=seed)
     hidden_halves = Segment("basket_completion", "completion", baskets.labels)
-    yield Batch(cadence[0], baskets.requests, baskets.unit, (hidden_halves,))
+    yield Batch(cadence[0], dataset.told(baskets.requests), baskets.unit, (hidden_halves,))
 
 
 def known_user_batch(log: Log, cases: Cases, moment: int, *, heavy_share: float | None) -> Batch:
@@ -173,5 +173,5 @@ def held_out_users(dataset: Dataset, share: float = 0.1, *, seed: int) -> Bools:
 
 
 def without_users(dataset: Dataset, users: Bools) -> Dataset:
-    """The same vocabularies with no event of these users (users,)."""
-    return replace(dataset, log=dataset.log.where(~users[dataset.log.user]))
+    """The same vocabularies with no event, fact or holding of these users (users,)."""
+    return replace(dataset, log=dataset.log.where(~users[dataset.log.user]), knowledge=dataset.knowledge.without(users))

@@ -1,6 +1,6 @@
 """How sure a mean is: bootstrap intervals that resample whole units, not rows.
 
-The cases of one household are alike, so treating them as independent would make intervals too narrow. The cluster
+The cases of one user are alike, so treating them as independent would make intervals too narrow. The cluster
 bootstrap draws units with replacement and keeps all the cases of each (Cameron, Gelbach and Miller, "Bootstrap-based
 improvements for inference with clustered errors", REStat 2008; for rankings: Sakai, "Evaluating evaluation metrics
 based on the bootstrap", SIGIR 2006). Intervals are percentiles of the resampled means.

@@ -64,10 +64,12 @@ def _user_facts(requests: Requests, candidates: Candidates, snapshot: Snapshot) 
     """
     facts = requests.facts.facts
     names = [name for name, fact in facts.items() if fact.for_models and not fact.protected and fact.kind != "category"]
+    if not names:
+        return [], _nothing(candidates)
     values = requests.facts.select(tuple(names)).values.copy()
     moments = [facts[name].kind == "moment" for name in names]
     values[:, moments] = (requests.moment / DAY_US)[:, None] - values[:, moments]
-    return _prefixed("user_fact", tuple(names)), values[candidates.rows] if names else _nothing(candidates)
+    return _prefixed("user_fact", tuple(names)), values[candidates.rows]
 
 
 def _holdings(requests: Requests, candidates: Candidates, snapshot: Snapshot) -> _Described:

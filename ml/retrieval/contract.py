@@ -64,16 +64,16 @@ class Retriever(Protocol):
 
 
 @runtime_checkable
-class ReadsByCategory(Protocol):
+class ReadsByItem(Protocol):
     """A retriever that does not read the same for all items."""
 
-    def inputs_of(self, category: str | None) -> tuple[str, ...]:
-        """What the scores of a category's items depend on (None: of items without one)."""
+    def inputs_of(self, item: int) -> tuple[str, ...]:
+        """What the scores of one item depend on."""
 
 
-def inputs_of(model: Retriever, category: str | None) -> tuple[str, ...]:
-    """What a retriever reads to score the items of a category: its `inputs`, unless it says so by category."""
-    return model.inputs_of(category) if isinstance(model, ReadsByCategory) else model.inputs
+def inputs_of(model: Retriever, item: int) -> tuple[str, ...]:
+    """What a retriever reads to score an item: its `inputs`, unless it says so by item."""
+    return model.inputs_of(item) if isinstance(model, ReadsByItem) else model.inputs
 
 
 @dataclass(frozen=True)

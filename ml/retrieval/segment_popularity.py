@@ -71,6 +71,11 @@ class SegmentPopularity:
         empty = np.zeros(0, np.int64), np.zeros((1, dataset.log.items), np.float32)
         return cls(parameters, facts, texts, edges, *empty)._counted(dataset, data.as_of)
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The facts that part users into segments."""
+        return tuple(self.facts)
+
     def refresh(self, state: State) -> Self:
         """Count anew, as of the state's instant."""
         return self._counted(state.dataset, state.as_of)

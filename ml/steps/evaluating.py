@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from ml.artifacts import build, read_json, write_json
+from ml.data.dataset import Dataset
 from ml.errors import RunFailed
+from ml.evaluation.eligible import EligibleModel
 from ml.evaluation.evaluation import Evaluation
 from ml.evaluation.judging import evaluate as judge_models
 from ml.evaluation.leaderboard import leaderboard as leaderboard_of
@@ -13,6 +15,7 @@ from ml.evaluation.plots import forest_plot
 from ml.evaluation.protocol import Rankable
 from ml.evaluation.rendering import markdown
 from ml.evaluation.replay import ReplayedFusion, ReplayedRecommender, ReplayedRetriever
+from ml.reranking.eligibility import ItemsSeen
 from ml.settings import settings
 from ml.steps.ledger import configurations_that_saw
 from ml.steps.record import recorded
@@ -21,6 +24,7 @@ from ml.steps.workbench import HELD_OUT_SHARE, evaluation_inputs, open_workbench
 from ml.tracking import runs
 
 RECOMMENDER = "slate"  # the composed recommender's name in the table
+ELIGIBLE = "eligible_slate"  # the same without what the domain's rules forbid
 FUSION = "rank_fusion"  # the same candidates, ordered without learning: what the learned ranker adds to
 Training = dict[str, Any]
 
@@ -82,6 +86,8 @@ def _judge(training: Training, folder: Path) -> dict[str, Any]:
         ReplayedFusion(FUSION, "ranker", recommender, candidates),
         ReplayedRecommender(RECOMMENDER, "recommender", recommender, candidates),
     ]
+    if bench.dataset.domain.eligibility.rules:
+        models.append(eligible(models[-1], bench.dataset))
     found = judge_models(models, bench.batches["test"], bench.dataset, bench.features, held_out=bench.held_out)
     found.save(folder / "cases")
     board = _board_of(found, training, bench.dataset.windows)
@@ -89,6 +95,12 @@ def _judge(training: Training, folder: Path) -> dict[str, Any]:
     (folder / "leaderboard.md").write_text(markdown(board) + "\n", encoding="utf-8")
     forest_plot(board, folder / "leaderboard.png")
     return {"segments": {name: len(results) for name, results in found.segments.items()}}
+
+
+def eligible(recommender: Rankable, dataset: Dataset) -> EligibleModel:
+    """The recommender without what the domain's rules forbid."""
+    items = ItemsSeen.of(dataset.catalogue, dataset.item_facts)
+    return EligibleModel(recommender, dataset.domain.eligibility, items, ELIGIBLE)
 
 
 def _board_of(found: Evaluation, training: Training, windows: Any) -> dict[str, Any]:

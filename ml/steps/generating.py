@@ -35,7 +35,7 @@ def generate(
     """
     from ml.data.generators import get_generator
 
-    name = _generator(get_domain(domain))
+    name = declared_generator(get_domain(domain))
     folder = Path(out).expanduser().absolute() if out else raw_folder(domain)
     folder.parent.mkdir(parents=True, exist_ok=True)
     given = {} if months is None else {"months": months}
@@ -43,7 +43,8 @@ def generate(
     return {"domain": domain, "generator": name, "folder": str(folder), "rows": made["rows"]}
 
 
-def _generator(domain: Domain) -> str:
+def declared_generator(domain: Domain) -> str:
+    """The name of the domain's generator; raises `BadInput` where it has none."""
     if domain.generator is None:
         raise BadInput(
             f"{domain.name} has no generator: it lands the data of its own source (slate land --domain {domain.name}), "

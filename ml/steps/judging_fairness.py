@@ -11,7 +11,7 @@ from ml.artifacts import build, code_digest, read_json, write_json
 from ml.data.requests import Requests
 from ml.data.windows import to_micros
 from ml.domains import Domain, Fairness, get_domain
-from ml.errors import BadInput
+from ml.errors import BadInput, RunFailed
 from ml.evaluation.fairness.groups import Groups
 from ml.evaluation.fairness.inputs import input_matrix, inputs_by_model, protected_inputs
 from ml.evaluation.fairness.predictability import PEOPLE, predictability
@@ -62,9 +62,11 @@ def fairness(training: Training) -> dict[str, Any]:
 
 def fairness_artifact(training: Training) -> Path:
     """The fairness report of a training, made now if it is not there yet."""
-    limits = _limits(get_domain(training["domain"]))
+    domain = get_domain(training["domain"])
+    limits = _limits(domain)
     inputs = {
-        "ranker": ranker_inputs(training), "limits": limits.model_dump(),
+        "ranker": ranker_inputs(training), "limits": limits.model_dump(), "guarded": domain.guarded_categories,
+        "protected": {name: domain.user_facts[name].model_dump() for name in domain.protected_facts},
         "code": code_digest("evaluation", "steps/judging_fairness.py"),
     }  # fmt: skip
     return build("fairness", inputs, partial(_measure, training, limits))
@@ -87,9 +89,8 @@ def _limits(domain: Domain) -> Fairness:
 def _measure(training: Training, limits: Fairness, folder: Path) -> None:
     bench, recommender = open_workbench(training["features"], training["seed"]), recommender_of(training)
     domain, seed = bench.dataset.domain, training["seed"]
-    earlier = Treatment.joined(list(_treatments(bench, recommender, "validation", limits)))
-    judged = Treatment.joined(list(_treatments(bench, recommender, "test", limits)))
-    read = inputs_by_model(recommender, domain.guarded_categories)
+    earlier, judged = (_treatment(bench, recommender, window, limits) for window in ("validation", "test"))
+    read = inputs_by_model(recommender, guarded_items(bench.dataset))
     guessed = _guessed(bench, recommender, limits, read)
     document = report(judged, calibrated_on(earlier), limits, domain.protected_facts, guessed, seed=seed) | {
         "domain": domain.name, "limits": limits.model_dump(), "guarded": list(domain.guarded_categories),
@@ -99,6 +100,17 @@ def _measure(training: Training, limits: Fairness, folder: Path) -> None:
     write_json(folder / REPORT, document)
     (folder / PAGE).write_text(markdown(document, PICTURE), encoding="utf-8")
     plot(document, folder / PICTURE)
+
+
+def _treatment(bench: Workbench, recommender: Recommender, window: str, limits: Fairness) -> Treatment:
+    """Of everybody at every cadence of a window; raises `RunFailed` where there is nothing to judge by."""
+    parts = list(_treatments(bench, recommender, window, limits))
+    if not any(part.open.any() for part in parts):
+        raise RunFailed(
+            f"fairness cannot be judged: in the {window} window nobody could be shown an item of the guarded categories "
+            f"{', '.join(bench.dataset.domain.guarded_categories)}. Check them against the catalogue's categories"
+        )
+    return Treatment.joined(parts)
 
 
 def _treatments(bench: Workbench, recommender: Recommender, window: str, limits: Fairness) -> Iterator[Treatment]:

@@ -82,7 +82,7 @@ def _last_origin(domain: Domain) -> Origin:
 def _plan(domain: Domain, origin: Origin) -> tuple[Stage, Source]:
     folder = Path(origin.data_folder) if origin.data_folder else None
     if origin.mapping is None:
-        loader = get_loader(origin.source or domain.loader)
+        loader = get_loader(origin.source or _own_loader(domain))
         return loader.open(folder or _generated(domain, loader))
     read = read_mapping(Path(origin.mapping), domain, folder)
     return lambda writer: mapped.stage(writer, read), read.mapping.declared_source()
@@ -99,6 +99,15 @@ def _generated(domain: Domain, loader: Loader) -> Path | None:
             f"{domain.name}), or name the folder of those that you have (--data-folder)"
         )
     return folder
+
+
+def _own_loader(domain: Domain) -> str:
+    if domain.loader is None:
+        raise BadInput(
+            f"{domain.name} has no loader of its own: say where its data lies the first time, "
+            f"slate land --domain {domain.name} --mapping mapping.yaml"
+        )
+    return domain.loader
 
 
 def _summary(domain: str, source: Source, landed: Landed) -> dict[str, Any]:

@@ -48,8 +48,8 @@ def publish(training: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse_silence(bundle: Bundle) -> None:
     """Some retriever must have an answer for a user without a history."""
-    stranger = np.array([-1], np.int32)
-    if bundle.slates(stranger, 1).item[0, 0] < 0:
+    pool = bundle.answer(np.array([-1], np.int32), 1).pool  # rules may well leave a stranger nothing of it
+    if not (pool.score > -np.inf).any():
         raise RunFailed(
             f"a new user would get an empty slate: {', '.join(bundle.recommender.names)} answer those alone who have a "
             "history. Train again with popularity among the models"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from scipy.sparse import csr_array, hstack
 
-from ml.data.arrays import Floats, Ragged
+from ml.data.arrays import Floats, Ints, Ragged
 from ml.data.facts import FactTable
 from ml.data.samples import Samples
 
 if TYPE_CHECKING:
-    from ml.retrieval.attribute_towers.encoding import FactBatch
+    from ml.retrieval.attribute_towers.encoding import FactEncoder
 
 INVERSE_PENALTY = 0.03  # scikit-learn's C
 
@@ -73,18 +73,18 @@ def logistic_regression(train: Samples, *, seed: int, threads: int) -> Score:  #
 
     from ml.retrieval.attribute_towers.encoding import FactEncoder
 
-    customers, products = FactEncoder.of(train.customers), FactEncoder.of(train.products)
+    of_customer, of_product = FactEncoder.of(train.customers), FactEncoder.of(train.products)
 
-    def columns(encoder: FactEncoder, table: FactTable) -> csr_array:
-        return _columns(encoder(table, len(table)), encoder.texts)
+    def crossed(customers: FactTable, products: FactTable, customer: Ints, product: Ints) -> csr_array:
+        return _crossed(_columns(of_customer, customers)[customer], _columns(of_product, products)[product])
 
-    own, other = columns(customers, train.customers)[train.customer], columns(products, train.products)[train.product]
-    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=2000).fit(_crossed(own, other), train.label)
+    columns = crossed(train.customers, train.products, train.customer, train.product)
+    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=2000).fit(columns, train.label)
 
-    def score(asked: FactTable, catalogue: FactTable) -> Floats:
-        row, product = np.divmod(np.arange(len(asked) * len(catalogue)), len(catalogue))
-        crossed = _crossed(columns(customers, asked)[row], columns(products, catalogue)[product])
-        return np.asarray(model.decision_function(crossed), np.float32).reshape(len(asked), len(catalogue))
+    def score(customers: FactTable, products: FactTable) -> Floats:
+        pairs = np.divmod(np.arange(len(customers) * len(products)), len(products))
+        decided = model.decision_function(crossed(customers, products, *pairs))
+        return np.asarray(decided, np.float32).reshape(len(customers), len(products))
 
     return score
 
@@ -96,10 +96,11 @@ MODELS: Mapping[str, Fit] = {
 }
 
 
-def _columns(facts: "FactBatch", texts: list[int]) -> csr_array:
+def _columns(encoder: "FactEncoder", table: FactTable) -> csr_array:
     """(N, A) numbers, which are unknown, and a column a text of each category."""
+    facts = encoder(table, len(table))
     codes = facts.codes.numpy()
-    known = [np.eye(count + 1, dtype=np.float32)[codes[:, place]] for place, count in enumerate(texts)]
+    known = [np.eye(count + 1, dtype=np.float32)[codes[:, place]] for place, count in enumerate(encoder.texts)]
     return csr_array(np.concatenate([facts.numbers.numpy(), facts.unknown.numpy(), *known], axis=1))
 
 

@@ -65,7 +65,7 @@ def decide(
         gate: The domain's thresholds.
         challenger: Who wants to serve.
         rival: Whom it must beat, or (fresh data) not fall behind.
-        unit: (C,) whom to resample: the cases of one household stay together.
+        unit: (C,) whom to resample: the cases of one user stay together.
         begins: When the period of the cases begins.
         first: There is no champion yet and the rival is a baseline.
         seed: Of the bootstrap.

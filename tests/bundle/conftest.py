@@ -26,7 +26,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def parts(home: Path) -> Sealed:
     path = shop.make_features(home / "features")
-    return Sealed(shop.train(path), *shop.open_store(path))
+    with shop.declaring():
+        return Sealed(shop.train(path), *shop.open_store(path))
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """A tiny shop with planted habits, published as a features artifact, and a recommender trained on it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +15,9 @@ from ml.data.arrays import Floats
 from ml.data.dataset import Dataset, cases_in, load_dataset
 from ml.data.requests import Requests
 from ml.data.windows import Windows, to_micros
-from ml.domains import Protocol
+from ml.domains import DOMAINS, Protocol
 from ml.domains.frozen import Frozen
+from ml.domains.reranking import Reranking
 from ml.features.store import FeatureStore
 from ml.ranking.candidates import merge
 from ml.ranking.lambdamart import LambdaMart, LambdaMartParameters
@@ -159,6 +162,17 @@ def train(
         frames.append(concatenate(parts))
     ranker = LambdaMart.fit(*frames, LambdaMartParameters(rounds=rounds), seed=0, threads=1)
     return Recommender(retrievers, ranker, quotas, 40)
+
+
+@contextmanager
+def declaring(**changes: object) -> Iterator[None]:
+    """The shop's domain with the ranker's order as its slates, and with these changes."""
+    declared = DOMAINS["retail"]
+    DOMAINS["retail"] = declared.model_copy(update={"reranking": Reranking()} | changes)
+    try:
+        yield
+    finally:
+        DOMAINS["retail"] = declared
 
 
 def open_store(path: Path) -> tuple[Dataset, FeatureStore]:

@@ -16,6 +16,7 @@ import shop
 from ml import steps
 from ml.artifacts import manifest, read_json, write_json
 from ml.domains import DOMAINS
+from ml.domains.reranking import Reranking
 from ml.errors import BadInput, RunFailed
 from ml.tracking import registry
 from ml.tracking.store import client
@@ -32,7 +33,9 @@ def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("promotion")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLATE_HOME", str(folder))
-        patch.setitem(DOMAINS, "retail", DOMAINS["retail"].model_copy(update={"baselines": BASELINES}))
+        patch.setitem(
+            DOMAINS, "retail", DOMAINS["retail"].model_copy(update={"baselines": BASELINES, "reranking": Reranking()})
+        )
         yield folder
 
 
@@ -169,7 +172,11 @@ def test_recommendations_name_version_items_and_sources(champion, caplog):
     assert answer["user_id"] == "u003"
     assert answer["model_version"] == champion
     assert len(answer["items"]) == 5
-    assert set(answer["items"][0]) == {"item_id", "name", "score", "sources"}
+    assert set(answer["items"][0]) == {
+        "item_id", "name", "score", "sources", "position", "propensity", "reasons",
+    }  # fmt: skip
+    assert answer["items"][0]["reasons"] == ["ranked 1 of the candidates"]
+    assert answer["shortfall"] is None
     assert "unknown" not in caplog.text
     assert steps.recommend("retail", "nobody", 5)["items"]
     assert "user nobody is unknown" in caplog.text

@@ -88,7 +88,7 @@ def dataset_of(rows: list[tuple[int, int, int, str]], ages: Any, consents: Any) 
     )
     happened = {
         name: Occurrences.of_events(user[kind == name], item[kind == name], at[kind == name])
-        for name in CLUB.remembered_events
+        for name in CLUB.told_events
     }
     held = np.isin(kind, ["purchase", "drop"])
     holdings = Holdings.of_events(user[held], item[held], at[held], kind[held] == "purchase")

@@ -74,6 +74,15 @@ def test_features_pass_both_gates_before_they_are_published(tasks, domain):
 
 
 @EVERY_DOMAIN
+def test_fairness_is_measured_before_a_bundle_is_sealed_where_a_domain_declares_it(tasks, domain):
+    dag = dag_id(domain.name, "train")
+    assert ((dag, "fairness") in tasks) == (domain.fairness is not None)
+    if domain.fairness is not None:
+        assert "fairness" in reached(tasks, dag, "train_ranker")
+        assert "publish" in reached(tasks, dag, "fairness")
+
+
+@EVERY_DOMAIN
 def test_marts_that_were_built_before_pass_their_gate_again(tasks, domain):
     dag = dag_id(domain.name, "features")
     skipped = set(tasks[dag, "prepare"]["downstream"])

@@ -78,7 +78,7 @@ def test_one_row(shop: Shop) -> None:
     assert summary["tables"]["interactions"] == {"rows": 1, "partitions": 1, "new": 1, "reused": 0}
     assert summary["as_of"] == "2025-01-01T12:00:00Z"
     moment = datetime(2025, 1, 1, 12)
-    assert landed("interactions") == [("e1", "u1", "s1", "i1", "view", moment, 1.5, *[None] * 6)]
+    assert landed("interactions") == [("e1", "u1", "s1", "i1", "view", moment, 1.5, *[None] * 7)]
 
 
 def test_absent_columns_are_recorded(shop: Shop) -> None:
@@ -400,6 +400,15 @@ def test_ids_times_and_numbers_survive_the_way_through_a_csv(
     found = landed("interactions", "event_id, user_id, item_id, occurred_at, value")
     expected = [(str(number), *row) for number, row in enumerate(rows)]
     assert sorted(found) == sorted(expected)
+
+
+def test_items_land_with_their_attributes(shop: Shop) -> None:
+    shop.write(HEADER + ROW)
+    shop.write("sku,colour\ni1,red\ni2,\n", "items.csv")
+    shop.mapping["items"] = {"files": "items.csv", "columns": {"item_id": "sku"}, "attributes": {"colour": "colour"}}
+    shop.land()
+    assert landed("items", "item_id, attributes") == [("i1", '{"colour":"red"}'), ("i2", "{}")]
+    assert "attributes" not in read_source("retail").absent
 
 
 def test_states_of_users_land_with_their_attributes(shop: Shop) -> None:

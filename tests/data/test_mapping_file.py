@@ -11,6 +11,7 @@ from ml.domains import get_domain
 from ml.errors import BadInput
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+PLACED = {"item_id": "i", "place_id": "p", "valid_from": "f", "valid_to": "t"}
 EVENTS: dict[str, Any] = {
     "files": "events.csv",
     "columns": {
@@ -73,7 +74,7 @@ def without(column: str, **events: object) -> dict[str, Any]:
             "list them under users.attributes",
         ),
         (
-            {"items": {"files": "i.csv", "columns": {"item_id": "i"}, "attributes": {"a": "b"}}},
+            {"placements": {"files": "p.csv", "columns": PLACED, "attributes": {"a": "b"}}},
             "only items, users, user_states have attributes",
         ),
         (

@@ -112,3 +112,15 @@ def parameters_of(kind: Any) -> Any:
     """Defaults, but small where size costs time."""
     small = {"embedding_size": 8, "epochs": 5}
     return kind.Parameters(**{name: value for name, value in small.items() if name in kind.Parameters.model_fields})
+
+
+def moving_fields(model: Any, asked: Requests) -> set[str]:
+    """The fields of requests on which a model's scores depend: another value, and other scores."""
+    turned = np.roll(np.arange(len(asked)), 7)
+    changed = {
+        "user": np.roll(asked.user, 1), "moment": asked.moment + 9 * DAY, "place": 1 - asked.place,
+        "history": asked.history.take(turned), "session": asked.session.take(turned),
+    }  # fmt: skip
+    scores = model.score(asked)
+    other = {name: model.score(replace(asked, **{name: value})) for name, value in changed.items()}
+    return {name for name, found in other.items() if not np.array_equal(found, scores)}

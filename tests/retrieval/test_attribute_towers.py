@@ -158,11 +158,20 @@ def test_protected_facts_are_no_input_where_an_item_is_guarded():
     assert set(fitted(parameters=QUICK).towers.users.facts) == {"segment", "visits", "sex"}
     guarded = fitted(known(guarded=("loans",)), QUICK)
     assert set(guarded.towers.users.facts) == {"segment", "visits"}
+    assert set(guarded.inputs) == {"held", "segment", "visits"}
     requests = asked()
     values = requests.facts.values.copy()
     values[:, list(requests.facts.facts).index("sex")] = 1 - values[:, list(requests.facts.facts).index("sex")]
     other = replace(requests, facts=replace(requests.facts, values=values))
     np.testing.assert_array_equal(guarded.score(other), guarded.score(requests))
+
+
+def test_it_names_what_it_reads_and_nothing_else_moves_a_score(model):
+    assert model.inputs == ("held", "segment", "visits", "sex")
+    requests = asked()
+    moved = replace(shop.without_history(requests), moment=requests.moment + shop.DAY, place=requests.place + 1)
+    np.testing.assert_array_equal(model.score(moved), model.score(requests))
+    assert not np.allclose(model.score(replace(requests, held=None)), model.score(requests))
 
 
 def test_vectors_are_of_length_one_and_score_as_their_product(model):

@@ -10,6 +10,7 @@ from planted_members import FOLLOWER, GIFT, LATE, LEAD, LOAN, NOW, RETURNER, VIE
 from ml.data.facts import FactTable
 from ml.errors import BadInput
 from ml.retrieval import get_retriever, top_k
+from ml.retrieval.contract import inputs_of
 
 NAMES = ("classifiers", "logistic")
 DATASET = members.planted()
@@ -92,6 +93,8 @@ def test_protected_facts_move_no_guarded_item_and_others_only_where_declared(nam
     model = fitted(name, protected=True) if protected else models[name]
     without, with_ = (model.score(with_secret(code)) for code in (0, 1))
     np.testing.assert_array_equal(without[:, LOAN], with_[:, LOAN])
+    assert "secret" not in inputs_of(model, LOAN)
+    assert ("secret" in inputs_of(model, GIFT)) == protected
     if protected:
         assert (with_[:, GIFT] > without[:, GIFT]).mean() > 0.9
     else:

@@ -80,6 +80,10 @@ def test_a_new_item_is_found_by_its_content_on_its_first_day():
     assert before.mean() < 13  # behind the eleven known items of the theme, before the other themes
 
 
+def test_it_says_what_it_reads(model):
+    assert shop.moving_fields(model, REQUESTS) == set(model.inputs)
+
+
 def test_vectors_are_of_length_one_and_score_as_their_product(model):
     users, items = model.user_vectors(REQUESTS), model.item_vectors
     assert users.shape == (len(REQUESTS), 16)

@@ -16,7 +16,7 @@ from ml.bundle.bundle import open_bundle
 from ml.data.windows import to_micros
 from ml.domains import DOMAINS, Domain, Fairness
 from ml.domains.facts import Fact
-from ml.errors import BadInput
+from ml.errors import BadInput, RunFailed
 from ml.evaluation.fairness.treatment import everybody
 from ml.retrieval.contract import State
 from ml.settings import settings
@@ -131,3 +131,11 @@ def test_a_domain_that_declares_none_is_measured_by_none(training, monkeypatch):
         steps.fairness(training)
     bundle = open_bundle(Path(steps.publish(training)["bundle"]))
     assert "fairness" not in bundle.manifest["lineage"]
+
+
+def test_guarded_categories_that_no_item_has_are_no_reason_to_pass(training, monkeypatch):
+    monkeypatch.setitem(DOMAINS, "retail", declared(guarded_categories=("loans",)))
+    open_workbench.cache_clear()
+    with pytest.raises(RunFailed, match="guarded categories loans"):
+        steps.fairness(training)
+    open_workbench.cache_clear()

@@ -1,6 +1,7 @@
 """The benchmark of customer-product samples, from a file and from the generator."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ from ml.data.samples import samples_of
 from ml.retrieval.contract import top_k
 from ml.steps import two_tower_samples
 from ml.steps.sample_models import MODELS
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "two-tower-samples.md"
 
 
 def planted(customers: int = 240) -> pd.DataFrame:
@@ -133,3 +136,10 @@ def test_a_product_without_a_sample_is_ranked_by_its_attributes(model):
     wanting = samples.customers.column("customer_group") == 0
     best = top_k(score[wanting], 3).item
     assert (best == 2).any(axis=1).mean() > 0.9
+
+
+def test_the_page_shows_every_model_and_metric():
+    lines = PAGE.read_text().splitlines()
+    for model in MODELS:
+        assert sum(line.startswith(f"| `{model}` |") for line in lines) >= 2, model
+    assert f"| model | {' | '.join(two_tower_samples.METRICS)} | training, processor s |" in lines

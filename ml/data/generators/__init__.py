@@ -15,7 +15,11 @@ class Generate(Protocol):
     """Writes the raw files of some customers into a folder and returns what it wrote."""
 
     def __call__(self, folder: Path, *, customers: int, months: int = ..., seed: int) -> Mapping[str, Any]:
-        """Write the files; the same arguments give the same bytes."""
+        """Write the files; the same arguments give the same bytes.
+
+        Returns:
+            What was written; `rows` counts those of each file, that of the customers' history first.
+        """
 
 
 class Draw(Protocol):

@@ -18,11 +18,10 @@ RANKER = "ranker"
 HISTORY_ITEMS = 100  # most frequent items whose counts in a history stand for what retrievers read of it
 
 
-def inputs_by_model(recommender: Recommender, categories: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Each retriever and the ranker: the names of all that it reads to score items of these categories."""
-    wanted = tuple(categories)
+def inputs_by_model(recommender: Recommender, items: Indices) -> dict[str, tuple[str, ...]]:
+    """Each retriever and the ranker: the names of all that it reads to score these items."""
     read = {
-        name: tuple(dict.fromkeys(each for category in wanted for each in inputs_of(model, category)))
+        name: tuple(dict.fromkeys(each for item in items.tolist() for each in inputs_of(model, item)))
         for name, model in recommender.retrievers.items()
     }
     return read | {RANKER: recommender.ranker.features}

@@ -86,5 +86,6 @@ def _shares(guess: Doubles, member: Bools) -> Doubles:
 def _below(guess: Doubles, others: Doubles) -> Doubles:
     """(N,) the share of the others that lies below, a tie counting half."""
     ordered = np.sort(others)
-    sides = [np.searchsorted(ordered, guess, side=side) for side in ("left", "right")]
-    return (sides[0] + sides[1]) / 2 / len(ordered)
+    below, not_above = np.searchsorted(ordered, guess, side="left"), np.searchsorted(ordered, guess, side="right")
+    shares: Doubles = (below + not_above) / (2 * len(ordered))
+    return shares

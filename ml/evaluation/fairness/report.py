@@ -39,7 +39,7 @@ class Sums:
             may.sum(axis=1), np.where(may, calibrator(treatment.score), 0).sum(axis=1),
             (treatment.taken & may).sum(axis=1),
         )  # fmt: skip
-        return cls(*(column.astype(np.float64) for column in columns))
+        return cls(*(np.asarray(column, np.float64) for column in columns))
 
 
 def calibrated_on(treatment: Treatment) -> Calibrator:

@@ -14,7 +14,7 @@ from ml.reranking.eligibility.judging import FAILED, judge
 from ml.reranking.eligibility.pairs import ItemsSeen, Pairs
 from ml.reranking.eligibility.scope import Scope
 
-CHUNK = 1 << 18  # pairs judged together: verdicts of this many stay within a processor's cache
+PAIRS_AT_ONCE = 1 << 18  # verdicts of this many stay within a processor's cache
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,12 @@ class Decisions:
             raise BadInput(f"candidate {column} of request {row} is no item: ask about one that is")
         return found
 
+    def pairs(self, requests: Requests) -> Pairs:
+        """What was judged, of the same requests."""
+        everything = np.arange(len(self.items), dtype=np.int32)[None]
+        item = everything if self.candidates is None else np.maximum(self.candidates, 0)
+        return Pairs.of(requests, slice(0, len(requests)), self.items, item, self.channel)
+
     def rules(self, row: int, column: int) -> tuple[str, ...]:
         """The names of all that forbids one pair, as `id@version`."""
         names = [rule.name for rule in self.eligibility.rules] + [self.eligibility.requirement]
@@ -53,6 +59,7 @@ def decide(
     items: ItemsSeen,
     candidates: Indices | None = None,
     channel: Strings | None = None,
+    pairs_at_once: int = PAIRS_AT_ONCE,
 ) -> Decisions:
     """Judge every candidate of every request by every rule; memory beside the answer does not grow with either.
 
@@ -62,6 +69,7 @@ def decide(
         items: The catalogue, in the order of the item vocabulary.
         candidates: (R, C) places among the items, -1: none; None: all items, for every request.
         channel: (R,) the marketing channel of each request, None where it is not marketing; None: of all.
+        pairs_at_once: How many pairs are judged together, which bounds the memory.
 
     Raises:
         BadInput: Candidates or channels are not one row a request.
@@ -73,7 +81,7 @@ def decide(
     failed = np.zeros((len(requests), columns), np.uint64)
     scope = Scope.of(eligibility, items)
     missing = np.uint64(1 << len(eligibility.rules))
-    for rows in _chunks(len(requests), columns):
+    for rows in _chunks(len(requests), max(pairs_at_once // max(columns, 1), 1)):
         asked = np.arange(len(items), dtype=np.int32)[None] if candidates is None else candidates[rows]
         pairs = Pairs.of(requests, rows, items, np.maximum(asked, 0), channel)
         _judge_chunk(eligibility, scope, pairs, failed[rows])
@@ -81,8 +89,7 @@ def decide(
     return Decisions(eligibility, items, candidates, channel, failed)
 
 
-def _chunks(rows: int, columns: int) -> Iterator[slice]:
-    size = max(CHUNK // max(columns, 1), 1)
+def _chunks(rows: int, size: int) -> Iterator[slice]:
     return (slice(start, min(start + size, rows)) for start in range(0, rows, size))
 
 

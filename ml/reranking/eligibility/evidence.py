@@ -1,57 +1,91 @@
-"""The facts that a rule read of one pair, as JSON-able values."""
+"""The facts that a rule read of pairs of users and items, as JSON-able values by name."""
 
+from collections.abc import Callable, Sequence
 from functools import singledispatch
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ml.data.arrays import Floats, Ints
 from ml.data.facts import FactTable
 from ml.data.occurrences import NEVER
 from ml.domains.eligibility_rules import Consent, Exclusive, RecentEvent, Rule
 from ml.reranking.eligibility.pairs import Pairs
 
+Values = NDArray[np.object_]
+_READ: dict[str, Callable[[float], Any]] = {
+    "number": lambda value: float(f"{value:.7g}"),  # as many digits as 32 bits hold
+    "flag": bool,
+    "moment": lambda value: str(np.datetime64(int(value), "D")),
+}
 
-def fact_of(table: FactTable, name: str, row: int) -> float | bool | str | None:
-    """One fact of one row: a number, true or false, or text; None where it is not known."""
-    if name not in table.facts:
-        return None
-    value = float(table.column(name)[row])
-    if np.isnan(value):
-        return None
-    match table.facts[name].kind:
-        case "number":
-            return float(f"{value:.7g}")  # as many digits as 32 bits hold
-        case "flag":
-            return bool(value)
-        case _:
-            return table.text(name, row)
+
+def user_values(pairs: Pairs, name: str) -> Values:
+    """(R, 1) one fact of the users: a number, true or false, or text; None where it is not known."""
+    return _values(pairs.facts, name, pairs.user_fact(name)[:, 0])[:, None]
 
 
 @singledispatch
-def facts_used(rule: Rule, pair: Pairs) -> dict[str, Any]:
-    """What one rule reads of one user and one item: names and values, an item's facts as `item.…`."""
-    item = int(pair.item[0, 0])
-    users = {name: fact_of(pair.facts, name, 0) for name in rule.user_facts}
-    return users | {f"item.{name}": fact_of(pair.items.facts, name, item) for name in rule.item_facts}
+def facts_used(rule: Rule, pairs: Pairs) -> dict[str, Values]:
+    """What one rule reads of R users with C items: names, an item's facts as `item.…`, and values.
 
-
-@facts_used.register
-def _(rule: Exclusive, pair: Pairs) -> dict[str, Any]:
-    held = set(pair.items.ids[pair.held[0]])
-    return {"held": [name for name in rule.not_with if name in held]}
-
-
-@facts_used.register
-def _(rule: RecentEvent, pair: Pairs) -> dict[str, Any]:
-    last = {event: int(pair.last(event, rule.of)[0, 0]) for event in rule.events}
-    return {
-        f"last {event} of the {rule.of}": None if at == NEVER else str(np.datetime64(at, "us")).partition(".")[0]
-        for event, at in last.items()
+    The values broadcast to (R, C).
+    """
+    users = {name: user_values(pairs, name) for name in rule.user_facts}
+    facts = pairs.items
+    return users | {
+        f"item.{name}": _values(facts.facts, name, facts.fact(name))[pairs.item] for name in rule.item_facts
     }
 
 
 @facts_used.register
-def _(rule: Consent, pair: Pairs) -> dict[str, Any]:
-    channel = None if pair.channel is None else pair.channel[0]
-    fact = rule.channels.get(str(channel))
-    return {"channel": channel} | ({} if fact is None else {fact: fact_of(pair.facts, fact, 0)})
+def _(rule: Exclusive, pairs: Pairs) -> dict[str, Values]:
+    places = set(pairs.items.vocabulary.encode(rule.not_with).tolist())
+    held = [
+        [str(pairs.items.ids[item]) for item in pairs.held[row] if item in places] for row in range(len(pairs.user))
+    ]
+    return {f"{rule.id}.held": _column(held)}
+
+
+@facts_used.register
+def _(rule: RecentEvent, pairs: Pairs) -> dict[str, Values]:
+    return {f"last {event} of the {rule.of}": _instants(pairs.last(event, rule.of)) for event in rule.events}
+
+
+@facts_used.register
+def _(rule: Consent, pairs: Pairs) -> dict[str, Values]:
+    if pairs.channel is None:
+        return {}
+    consent = np.full((len(pairs.user), 1), None, object)
+    for channel, name in rule.channels.items():
+        through = (pairs.channel == channel)[:, None]
+        consent[through] = user_values(pairs, name)[through]
+    return {"channel": pairs.channel[:, None], "channel.consent": consent}
+
+
+def _values(table: FactTable, name: str, column: Floats) -> Values:
+    """(N,) one column of facts for people and JSON."""
+    if name not in table.facts:
+        return np.full(len(column), None, object)
+    kind = table.facts[name].kind
+    texts = table.categories.get(name)
+    read = _READ[kind] if texts is None else lambda value: str(texts[int(value)])
+    return _column([None if value != value else read(value) for value in column.tolist()])[:, 0]
+
+
+def _instants(at: Ints) -> Values:
+    """Microseconds as ISO timestamps (UTC) to the second; None for never."""
+    texts: Values = np.datetime_as_string(np.where(at == NEVER, 0, at).astype("datetime64[us]"), unit="s").astype(
+        object
+    )
+    texts[at == NEVER] = None
+    return texts
+
+
+def _column(values: Sequence[Any]) -> Values:
+    """(N, 1) of any objects, lists as they are."""
+    column = np.empty((len(values), 1), object)
+    for row, value in enumerate(values):
+        column[row, 0] = value
+    return column

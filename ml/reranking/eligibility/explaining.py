@@ -8,7 +8,7 @@ import numpy as np
 from ml.data.requests import Requests
 from ml.domains.eligibility import REQUIRED_FACTS
 from ml.reranking.eligibility.decisions import Decisions
-from ml.reranking.eligibility.evidence import fact_of, facts_used
+from ml.reranking.eligibility.evidence import Values, facts_used, user_values
 from ml.reranking.eligibility.judging import DOES_NOT_APPLY, PASSED, UNKNOWN_FACT, VERDICTS, judge
 from ml.reranking.eligibility.pairs import Pairs
 from ml.reranking.eligibility.scope import Scope
@@ -38,18 +38,23 @@ def explain(decisions: Decisions, requests: Requests, row: int, column: int) -> 
         row: Which request.
         column: Which of its candidates; raises `BadInput` where that is no item.
     """
-    item = np.array([[decisions.item(row, column)]], np.int32)
-    pair = Pairs.of(requests, slice(row, row + 1), decisions.items, item, decisions.channel)
+    item = decisions.item(row, column)
+    place = np.array([[item]], np.int32)
+    pair = Pairs.of(requests, slice(row, row + 1), decisions.items, place, decisions.channel)
     scope = Scope.of(decisions.eligibility, decisions.items)
     found = []
-    for rule, applies in zip(decisions.eligibility.rules, scope.applies[:, item[0, 0]], strict=True):
+    for rule, applies in zip(decisions.eligibility.rules, scope.applies[:, item], strict=True):
         verdict = int(judge(rule, pair).flat[0]) if applies else DOES_NOT_APPLY
-        facts = facts_used(rule, pair) if verdict != DOES_NOT_APPLY else {}
+        facts = _single(facts_used(rule, pair)) if verdict != DOES_NOT_APPLY else {}
         found.append(Explained(rule.id, rule.version, VERDICTS[verdict], facts, rule.for_customer, rule.for_auditor))
-    required = {name: fact_of(pair.facts, name, 0) for name in scope.facts_of(item[0, 0])}
-    verdict = UNKNOWN_FACT if None in required.values() else PASSED
-    version = decisions.eligibility.version
-    return [
-        *found,
-        Explained(REQUIRED_FACTS, version, VERDICTS[verdict], required, UNKNOWN_FOR_CUSTOMER, UNKNOWN_FOR_AUDITOR),
-    ]
+    return [*found, _required(pair, scope.facts_of(item), decisions.eligibility.version)]
+
+
+def _required(pair: Pairs, names: tuple[str, ...], version: int) -> Explained:
+    known = _single({name: user_values(pair, name) for name in names})
+    verdict = UNKNOWN_FACT if None in known.values() else PASSED
+    return Explained(REQUIRED_FACTS, version, VERDICTS[verdict], known, UNKNOWN_FOR_CUSTOMER, UNKNOWN_FOR_AUDITOR)
+
+
+def _single(values: dict[str, Values]) -> dict[str, Any]:
+    return {name: value.flat[0] for name, value in values.items()}

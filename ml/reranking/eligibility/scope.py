@@ -20,6 +20,8 @@ class Scope:
     @classmethod
     def of(cls, eligibility: Eligibility, items: ItemsSeen) -> "Scope":
         """What is declared, for these items."""
+        if not eligibility.rules and not eligibility.required:
+            return cls(np.zeros((0, len(items)), bool), {})
         stray = ~np.isin(items.category.astype(str), eligibility.categories)
         applies = np.zeros((len(eligibility.rules), len(items)), bool)
         for number, rule in enumerate(eligibility.rules):

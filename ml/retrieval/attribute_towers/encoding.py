@@ -17,7 +17,7 @@ from ml.domains.facts import Fact
 from ml.retrieval.two_tower.encoding import Scaling
 from ml.retrieval.two_tower.network import Tensors
 
-LIMIT = 5.0  # deviations at which a number is cut off: one customer's millions must not drown what the others show
+LIMIT = 5.0  # deviations at which a number is cut off: one user's millions must not drown what the others show
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,9 @@ class _Training:
         item, place = np.unique(held.values, return_inverse=True)
         as_held = self.network.as_held(self._facts_of(item))
         facts = self.users.take(torch.from_numpy(batch.requests)).to(self.device)
-        vectors: Tensor = self.network.users(facts, as_held, bags(Ragged(held.offsets, place), self.device))
+        vectors: Tensor = self.network.users(
+            facts, as_held, bags(Ragged(held.offsets, place.astype(np.int32)), self.device)
+        )
         return vectors
 
     def _facts_of(self, item: Indices) -> FactBatch:

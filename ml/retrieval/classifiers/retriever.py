@@ -72,6 +72,15 @@ class Classifiers:
             return model
         return model._grown(rows, read(rows.requests, schema, takes), {"seed": seed, "threads": threads})
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Those of all items together."""
+        return self.schema.inputs()
+
+    def inputs_of(self, item: int) -> tuple[str, ...]:
+        """Those of one item: a guarded one is scored without protected facts."""
+        return self.schema.inputs(item)
+
     def refresh(self, state: State) -> Self:
         """The same trees; takes are counted as of the state's instant."""
         return replace(self, takes=Takes.of(state.dataset.log))

@@ -18,6 +18,7 @@ from ml.retrieval.classifiers.parameters import RowsParameters
 
 SCHEMA, ITEM_VALUES = "schema.json", "item_values.npy"
 CATEGORY = "category"
+REQUEST_FIELDS = ("moment", "history", "held", "spans")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Schema:
         """Which of the shared inputs a model of this item may read; they are named `fact …` where they tell facts."""
         hidden = {f"fact {name}" for name, fact in self.facts.items() if fact.protected} if item in self.guarded else ()
         return np.array([place for place, name in enumerate(names) if name not in hidden], np.int64)
+
+    def inputs(self, item: int | None = None) -> tuple[str, ...]:
+        """The fields of requests and the facts of users that are read, for all items or for one."""
+        hidden = item in self.guarded
+        return (*REQUEST_FIELDS, *(name for name, fact in self.facts.items() if not (hidden and fact.protected)))
 
     def save(self, folder: Path) -> None:
         """Write `schema.json` and the facts of items as .npy."""

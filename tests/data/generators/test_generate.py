@@ -1,7 +1,9 @@
 """What is written, where, and that it depends on the arguments alone."""
 
+import csv
 import hashlib
 
+import pyarrow.parquet as pq
 import pytest
 
 from ml.data.generators import get_generator
@@ -20,6 +22,7 @@ def test_the_files_of_a_bank(tmp_path):
     summary = generate(tmp_path / "bank", customers=200, months=4, seed=7)
     assert set(digests(tmp_path / "bank")) == {
         "train_ver2.csv",
+        "test_ver2.csv",
         "products.parquet",
         "finances.parquet",
         "site_sessions.parquet",
@@ -33,6 +36,28 @@ def test_the_files_of_a_bank(tmp_path):
     assert lines[0].replace('"', "").split(",") == [*CUSTOMER_COLUMNS, *FLAGS]
     assert len(lines) - 1 == summary["rows"]["train_ver2.csv"] > 400
     assert summary["rows"]["products.parquet"] == len(FLAGS) == 24
+
+
+def test_the_test_month_has_facts_alone(tmp_path):
+    summary = generate(tmp_path / "bank", customers=300, months=3, seed=7)
+    train, test = (
+        list(csv.DictReader((tmp_path / "bank" / name).read_text(encoding="utf-8").splitlines()))
+        for name in ("train_ver2.csv", "test_ver2.csv")
+    )
+    assert list(test[0]) == list(CUSTOMER_COLUMNS)
+    assert {row["fecha_dato"] for row in test} == {"2015-04-28"}
+    assert len(test) == summary["rows"]["test_ver2.csv"]
+    march, april = ({row["ncodpers"] for row in rows if row["fecha_dato"] > "2015-03"} for rows in (train, test))
+    assert len(march & april) > 0.95 * len(march)
+
+
+def test_nothing_else_is_told_of_the_test_month(tmp_path):
+    generate(tmp_path / "bank", customers=300, months=3, seed=7)
+    times = {"finances": "month", "site_sessions": "started_at"}
+    times |= dict.fromkeys(("contacts", "applications", "branch_visits"), "at")
+    for name, time in times.items():
+        latest = pq.read_table(tmp_path / "bank" / f"{name}.parquet").column(time).to_pylist()
+        assert max(latest).isoformat() < "2015-03-29", name
 
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path):

@@ -70,7 +70,8 @@ def test_finances_and_counts_are_facts_of_their_month(tmp_path: Path) -> None:
 
 
 def test_facts_that_stay_are_no_new_state(tmp_path: Path) -> None:
-    write(tmp_path, TWO_MONTHS)
+    later = [each | {"antiguedad": "     30"} for each in TWO_MONTHS[2:]]
+    write(tmp_path, [*TWO_MONTHS[:2], *later])
     write_beside(tmp_path, finances=[finances(each, day) for each in (7, 8) for day in (JANUARY, FEBRUARY)])
     land(tmp_path)
     assert [month for month, _, _ in states()] == ["2015-01", "2015-01"]

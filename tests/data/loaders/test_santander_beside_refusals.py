@@ -58,7 +58,7 @@ def test_values_that_are_missing_or_unknown(folder: Path) -> None:
     assert "column 'product' is unknown in 1 rows (row 2 'gold')" in told
     assert "column 'outcome' is unknown in 1 rows (row 2 'pending')" in told
     (folder / "applications.parquet").unlink()
-    write_beside(folder, site_sessions=[view(7, "2015-02-01", page="/products/gold", customer=None)])
+    write_beside(folder, site_sessions=[view(7, "2015-02-01", page="/products/gold") | {"customer": None}])
     told = refused(folder)
     assert told.startswith(f"{folder / 'site_sessions.parquet'}: column 'customer' is missing in 1 rows (row 1 None)")
     assert "column 'page' is unknown in 1 rows (row 1 '/products/gold')" in told

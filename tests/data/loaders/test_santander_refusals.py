@@ -107,6 +107,30 @@ def test_two_snapshots_in_one_month(tmp_path: Path) -> None:
     assert "the 1 rows of 2015-02-28 follow a snapshot of 2015-02-27" in refused(tmp_path)
 
 
+@pytest.mark.parametrize(("left", "is_refused"), [(50, True), (51, False)])
+def test_half_of_the_rows(tmp_path: Path, left: int, is_refused: bool) -> None:
+    months = ((JANUARY, 100), (FEBRUARY, 100), (MARCH, left))
+    path = write(
+        tmp_path, [row(day, customer, CURRENT) for day, customers in months[:2] for customer in range(customers)]
+    )
+    land(tmp_path)
+    landed_before = partitions("retail")
+    write(tmp_path, [row(day, customer, CURRENT) for day, customers in months for customer in range(customers)])
+    if not is_refused:
+        land(tmp_path)
+        return
+    told = refused(tmp_path)
+    assert told.startswith(f"{path}: column 'fecha_dato': 2015-03 has 50 rows, after 100 in 2015-02: half of the cust")
+    assert told.endswith("Export 2015-03 again, whole, or drop its rows and those after it")
+    assert partitions("retail") == landed_before
+
+
+def test_the_number_of_few_customers_is_left_to_chance(tmp_path: Path) -> None:
+    write(tmp_path, [*(row(JANUARY, customer, CURRENT) for customer in range(49)), row(FEBRUARY, 7, CARD)])
+    land(tmp_path)
+    assert ("2015-02", "7", "add", CARD) in events()
+
+
 def test_a_test_month_that_does_not_follow(tmp_path: Path) -> None:
     columns = [column for column in COLUMNS if column not in PRODUCTS]
     write(tmp_path, GOOD)
@@ -161,3 +185,27 @@ def test_what_had_landed_stands_when_the_next_file_is_refused(tmp_path: Path) ->
     write(tmp_path, [*GOOD, row(MARCH, 7), row(MARCH, 7)])
     assert "stand more than once in 2015-03" in refused(tmp_path)
     assert events() == before
+
+
+def test_nothing_landed_is_lost_whatever_is_wrong_with_the_next_file(tmp_path: Path) -> None:
+    good = [row(day, customer, CURRENT) for day in (JANUARY, FEBRUARY) for customer in range(60)]
+    write(tmp_path, good)
+    land(tmp_path)
+    before = events()
+    assert len(before) == 60
+    march = [row(MARCH, customer, CURRENT) for customer in range(60)]
+    without_card = [column for column in COLUMNS if column != CARD]
+    wrong = {
+        "with 1 month(s) missing between": ([*good, row(APRIL, 7)], COLUMNS),
+        f"column {CARD!r} is missing": ([*good, *march], without_card),
+        "column 'ind_gold_ult1' is unknown": ([*good, *march], (*COLUMNS, "ind_gold_ult1")),
+        "1 customer(s) stand more than once in 2015-03": ([*good, *march, row(MARCH, 7)], COLUMNS),
+        "is not a date such as 2015-01-28": ([*good, row("28/03/2015", 7)], COLUMNS),
+        "2015-03 has 30 rows, after 60 in 2015-02": ([*good, *march[:30]], COLUMNS),
+    }
+    for told, (rows, columns) in wrong.items():
+        write(tmp_path, [{"ind_gold_ult1": "0"} | each for each in rows], columns=columns)
+        assert told in refused(tmp_path)
+        assert events() == before
+    write(tmp_path, [*good, *march])
+    assert land(tmp_path)["tables"]["interactions"] == {"rows": 60, "partitions": 3, "new": 1, "reused": 2}

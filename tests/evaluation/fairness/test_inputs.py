@@ -44,7 +44,7 @@ class Blind:
 
 @dataclass(frozen=True)
 class Biased(Blind):
-    """Reads a fact for the items of some categories, whatever it says that it reads."""
+    """Reads a fact for some items, whatever it says that it reads."""
 
     fact: str = "sex"
     guarded_too: bool = True
@@ -57,11 +57,11 @@ class Biased(Blind):
         return scores
 
 
-class ByCategory(Biased):
+class ByItem(Biased):
     """Says so."""
 
-    def inputs_of(self, category: str | None) -> tuple[str, ...]:
-        return ("history",) if category == "credit" else ("history", "sex")
+    def inputs_of(self, item: int) -> tuple[str, ...]:
+        return ("history",) if item < 3 else ("history", "sex")
 
 
 @dataclass(frozen=True)
@@ -124,17 +124,17 @@ def test_a_ranker_that_reads_an_encoding_is_found(asked, dataset):
 
 
 def test_a_model_may_read_one_for_other_items(asked, dataset):
-    model = ByCategory(name="by_category", inputs=("history", "sex"), guarded_too=False)
+    model = ByItem(name="by_item", inputs=("history", "sex"), guarded_too=False)
     check(model, asked, dataset)
-    read = inputs_by_model(recommender(model), ["savings"])
-    assert protected_inputs(read, dataset.domain) == {"by_category": ["sex"]}
+    read = inputs_by_model(recommender(model), np.array([3, 4], np.int32))
+    assert protected_inputs(read, dataset.domain) == {"by_item": ["sex"]}
 
 
 def test_the_rank_of_a_guarded_item_gives_away_what_was_read_for_the_others(asked, dataset):
     """Other items that move past a guarded one change its rank, which a ranker may read."""
-    model = ByCategory(name="by_category", inputs=("history", "sex"), guarded_too=False, weight=100)
+    model = ByItem(name="by_item", inputs=("history", "sex"), guarded_too=False, weight=100)
     with pytest.raises(AssertionError, match="the recommender reads sex"):
-        check(model, asked, dataset, features=("by_category_rank",))
+        check(model, asked, dataset, features=("by_item_rank",))
 
 
 @pytest.mark.parametrize("name", ["sex", "Sex", "user_sex", "sex=f", "sex_is_known", "facts.sex", "one-hot sex 2"])

@@ -23,8 +23,9 @@ def behaviour_parts(
     if not month.file.has_products:
         return {}
     contents = {each.name: _content(files[each.name], month, before) for each in BEHAVIOUR if each.name in files}
+    days = [str(each.day) for each in (before, month) if each]
     return {
-        name: Part("interactions", f"{month.name} {name}", {"loader": code, "day": str(month.day), **content})
+        name: Part("interactions", f"{month.name} {name}", {"loader": code, "days": days, **content})
         for name, content in contents.items()
         if any(content.values())
     }

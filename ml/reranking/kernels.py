@@ -1,0 +1,175 @@
+"""Compiled inner loops: one request's slate from what is left of its candidates.
+
+Legend: C candidates in the ranker's order, K places, L levels of category paths, D dimensions of item vectors.
+A candidate is named by its column (C), a place by its number from 0.
+"""
+
+import numba
+import numpy as np
+
+from ml.data.arrays import Bools, Floats, Indices, Ints, Reals
+
+
+def _likeness(
+    first: int, second: int, path: Indices, brand: Indices, vectors: Floats, weights: Reals
+) -> float:  # fmt: skip
+    """How alike two items are, 0 to 1: shared path levels, brand and cosine, by weights (3,) that add up to 1."""
+    levels, shared = 0, 0
+    for level in range(path.shape[1]):
+        a, b = path[first, level], path[second, level]
+        levels += a >= 0 or b >= 0
+        shared += a >= 0 and a == b
+    total = weights[0] * shared / max(levels, 1)
+    if brand[first] >= 0 and brand[first] == brand[second]:
+        total += weights[1]
+    if weights[2] > 0:
+        cosine = 0.0
+        for at in range(vectors.shape[1]):
+            cosine += vectors[first, at] * vectors[second, at]
+        total += weights[2] * min(max(cosine, 0.0), 1.0)
+    return float(total)
+
+
+def _take(
+    chosen: int, item: Indices, category: Indices, path: Indices, brand: Indices, vectors: Floats, weights: Reals,
+    free: Bools, crowd: Ints, nearest: Reals,
+) -> None:  # fmt: skip
+    """Take a candidate: it is no longer free, its category is fuller, and what is like it has something near."""
+    free[chosen] = False
+    own, compared = category[item[chosen]], weights.sum() > 0
+    for other in range(len(item)):
+        if item[other] < 0:
+            continue
+        crowd[other] += own >= 0 and category[item[other]] == own
+        if free[other] and compared:
+            near = likeness(item[chosen], item[other], path, brand, vectors, weights)
+            nearest[other] = max(nearest[other], near)
+
+
+def _best(value: Reals, free: Bools, crowd: Ints, nearest: Reals, cap: int, weight: float) -> int:
+    """The free candidate of the highest marginal relevance whose category is not full, the first of equals; -1: none."""
+    found, highest = -1, -np.inf
+    for column in range(len(value)):
+        if free[column] and crowd[column] < cap:
+            worth = (1 - weight) * value[column] - weight * nearest[column]
+            if worth > highest:
+                found, highest = column, worth
+    return found
+
+
+def _left_to_draw(item: Indices, category: Indices, free: Bools, crowd: Ints, cap: int, wanted: int) -> Ints:
+    """The free candidates that may be drawn: whichever are, no category gets too full.
+
+    Where those are fewer than the places that nothing else fills, all free candidates.
+    """
+    fuller, fits = crowd.copy(), np.zeros(len(item), np.bool_)
+    for column in range(len(item)):
+        if free[column] and fuller[column] < cap:
+            fits[column] = True
+            own = category[item[column]]
+            for other in range(column + 1, len(item)):
+                fuller[other] += own >= 0 and item[other] >= 0 and category[item[other]] == own
+    if fits.sum() < wanted:
+        return np.flatnonzero(free)
+    return np.flatnonzero(fits)
+
+
+def _draw(value: Reals, among: Ints, temperature: float, uniform: float) -> tuple[int, float]:
+    """One of these candidates, and the probability that it had: uniform at temperature 0, else by softmax."""
+    weight = np.ones(len(among))
+    if temperature > 0:
+        weight = np.exp((value[among] - value[among].max()) / temperature)
+    total, passed = weight.sum(), 0.0
+    for at in range(len(among)):
+        passed += weight[at]
+        if uniform * total < passed or at == len(among) - 1:
+            return among[at], weight[at] / total
+    return -1, 0.0
+
+
+def _explore(
+    value: Reals, left: Ints, open_: Ints, certain: bool, epsilon: float, temperature: float, uniform: Reals,
+    place: Ints, propensity: Reals, explored: Bools,
+) -> None:  # fmt: skip
+    """Fill or replace each open place from candidates of its own: every n-th of those left, of n open places."""
+    strata = min(len(open_), len(left)) if certain else len(open_)
+    for at in range(strata):
+        among = left[at::strata]
+        if len(among) == 0:
+            continue
+        position, chance = open_[at], 1.0 if certain else epsilon
+        if uniform[position, 0] < chance:
+            place[position], share = draw(value, among, temperature, uniform[position, 1])
+            propensity[position], explored[position] = chance * share, True
+        else:
+            propensity[position] = 1 - chance
+
+
+def _close_up(place: Ints, propensity: Reals, explored: Bools) -> None:
+    """Move up what stands behind empty places."""
+    filled = 0
+    for position in range(len(place)):
+        if place[position] < 0:
+            continue
+        if filled < position:
+            place[filled], place[position] = place[position], -1
+            propensity[filled], propensity[position] = propensity[position], 0.0
+            explored[filled], explored[position] = explored[position], False
+        filled += 1
+
+
+def _arrange(
+    item: Indices, value: Reals, pinned: Ints, category: Indices, path: Indices, brand: Indices, vectors: Floats,
+    weights: Reals, weight: float, cap: int, slots: int, epsilon: float, temperature: float, uniform: Reals,
+    place: Ints, propensity: Reals, explored: Bools,
+) -> None:  # fmt: skip
+    """Write the slates of R requests.
+
+    Args:
+        item: (R, C), -1 for none.
+        value: (R, C) relevance; -inf for what may not be shown, but for a pin.
+        pinned: (R, C) the place of what is pinned and may be shown; -1 for all else.
+        category: (items,); so are path (items, L), brand (items,) and vectors (items, D).
+        weights: (3,) of the likenesses, which add up to 1; all 0 where nothing asks for likeness.
+        weight: What likeness costs.
+        cap: Items of one category.
+        slots: Places at the end that are drawn.
+        epsilon: Chance of any other place to be drawn.
+        temperature: Of the softmax; 0: drawn uniformly.
+        uniform: (R, K, 2) random numbers in [0, 1).
+        place: (R, K) written: the column of each place's candidate; -1 on entry and for none.
+        propensity: (R, K) written: probability of this item at this place.
+        explored: (R, K) written: whether it was drawn.
+    """
+    columns, k = item.shape[1], place.shape[1]
+    for row in range(len(item)):
+        free, crowd, nearest = value[row] > -np.inf, np.zeros(columns, np.int64), np.zeros(columns)
+        for column in range(columns):
+            if 0 <= pinned[row, column] < k:
+                place[row, pinned[row, column]], propensity[row, pinned[row, column]] = column, 1.0
+                take(column, item[row], category, path, brand, vectors, weights, free, crowd, nearest)
+        open_ = np.flatnonzero(place[row] < 0)
+        fixed = open_[open_ < k - slots]
+        for position in fixed:
+            chosen = best(value[row], free, crowd, nearest, cap, weight)
+            if chosen < 0:  # every category is full: better too much of one than nothing
+                chosen = best(value[row], free, crowd, nearest, columns + 1, weight)
+            if chosen >= 0:
+                place[row, position], propensity[row, position] = chosen, 1.0
+                take(chosen, item[row], category, path, brand, vectors, weights, free, crowd, nearest)
+        drawn = open_[len(fixed) :] if slots > 0 else fixed[place[row][fixed] >= 0]
+        if slots > 0 or epsilon > 0:
+            left = left_to_draw(item[row], category, free, crowd, cap, len(drawn) if slots > 0 else 0)
+            explore(value[row], left, drawn, slots > 0, epsilon, temperature, uniform[row],
+                    place[row], propensity[row], explored[row])  # fmt: skip
+        close_up(place[row], propensity[row], explored[row])
+
+
+likeness = numba.njit(cache=True, nogil=True)(_likeness)
+take = numba.njit(cache=True, nogil=True)(_take)
+best = numba.njit(cache=True, nogil=True)(_best)
+left_to_draw = numba.njit(cache=True, nogil=True)(_left_to_draw)
+draw = numba.njit(cache=True, nogil=True)(_draw)
+explore = numba.njit(cache=True, nogil=True)(_explore)
+close_up = numba.njit(cache=True, nogil=True)(_close_up)
+arrange = numba.njit(cache=True, nogil=True)(_arrange)

@@ -1,0 +1,77 @@
+"""How long landing takes, and how much memory, on generated files of a given size."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any
+
+from ml.data.generators import Generate, get_generator
+from ml.domains import get_domain
+from ml.errors import RunFailed
+from ml.settings import settings
+from ml.steps.generating import declared_generator
+
+MEMORY_LIMIT_MB = 3_000  # what a landing may take at the most, of whatever size
+SAMPLE = 1_000  # customers, from whom the rows of all are estimated
+MEGABYTE = 1_000_000
+
+
+def bench_landing(domain: str, rows: int, seed: int = 7) -> dict[str, Any]:
+    """Generate files, land them in a process and a `SLATE_HOME` of its own, and measure that; all of it is removed.
+
+    Args:
+        domain: Name of a declared domain that has a generator.
+        rows: About how many rows the generated history has.
+        seed: Of the generator.
+
+    Returns:
+        `customers`, the `rows` by file, `raw_mb`, `wall_seconds`, `cpu_seconds`, `peak_memory_mb` (resident), the
+        limit on it as `memory_limit_mb`, and the peak's `share_of_limit`.
+
+    Raises:
+        BadInput: The domain has no generator.
+        RunFailed: The landing failed; its messages stand above.
+    """
+    declared = get_domain(domain)
+    generator = get_generator(declared_generator(declared))
+    settings().home.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="bench-landing-", dir=settings().home) as name:
+        folder = Path(name)
+        customers = _customers(generator, folder / "sample", rows, seed)
+        made = generator(folder / "raw", customers=customers, seed=seed)
+        raw = sum(path.stat().st_size for path in (folder / "raw").glob("*.*"))
+        command = ["land", "--domain", domain, "--source", declared.loader, "--data-folder", str(folder / "raw")]
+        measured = _measured(command, home=folder / "home")
+    return {"domain": domain, "customers": customers, "rows": made["rows"], "raw_mb": raw // MEGABYTE, **measured}
+
+
+def _customers(generator: Generate, folder: Path, rows: int, seed: int) -> int:
+    """So many that their history has about as many rows."""
+    counts = generator(folder, customers=SAMPLE, seed=seed)["rows"]
+    return max(1, round(rows * SAMPLE / next(iter(counts.values()))))
+
+
+def _measured(command: Sequence[str], home: Path) -> dict[str, float]:
+    """Run a command to its end in a process whose memory is its own."""
+    started = monotonic()
+    process = subprocess.Popen(  # noqa: S603  (our own command)
+        [sys.executable, "-m", "ml.cli", *command, "--json"],
+        env=os.environ | {"SLATE_HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)  # it is waited for: the handle must not do so again
+    if process.returncode:
+        raise RunFailed(f"slate {' '.join(command)} ended with {process.returncode}; its messages stand above")
+    peak = usage.ru_maxrss * 1_024 / MEGABYTE  # kibibytes on Linux
+    return {
+        "wall_seconds": round(monotonic() - started, 1),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+        "peak_memory_mb": round(peak),
+        "memory_limit_mb": MEMORY_LIMIT_MB,
+        "share_of_limit": round(peak / MEMORY_LIMIT_MB, 3),
+    }
