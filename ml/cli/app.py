@@ -283,7 +283,7 @@ def explain(
 def package(
     user: Annotated[str | None, typer.Option(help="Identifier of the user.")] = None,
     every: Annotated[bool, typer.Option("--all", help="For every known user, as Parquet and CSV.")] = False,
-    domain: DomainOption = "retail",
+    domain: DomainOption = DEFAULT_DOMAIN,
     reminders: Annotated[int, typer.Option(min=0, max=100, help="Items that the user has or looked at.")] = 5,
     discoveries: Annotated[int, typer.Option(min=0, max=100, help="Items that the user never met.")] = 5,
     json: JsonOption = False,
@@ -305,11 +305,9 @@ def package(
 )
 def contact_list(
     item: Annotated[str, typer.Option("--product", "--item", help="Identifier of the item.")],
-    domain: DomainOption = "retail",
+    domain: DomainOption = DEFAULT_DOMAIN,
     share: Annotated[float, typer.Option(help="Share of those who may be told, from 0 to 1.")] = 0.1,
-    channel: Annotated[
-        str | None, typer.Option(help="Channel by which they are told; consent to it is needed.")
-    ] = None,
+    channel: ChannelOption = None,
     seed: SeedOption = 7,
     json: JsonOption = False,
 ) -> None:

@@ -186,7 +186,7 @@ def bench_ceiling(
 
 
 @bench.command("early-interest", epilog="Example: `slate bench early-interest --domain banking --json`")
-def bench_early_interest(domain: DomainOption = "retail", seed: SeedOption = 7, json: JsonOption = False) -> None:
+def bench_early_interest(domain: DomainOption = DEFAULT_DOMAIN, seed: SeedOption = 7, json: JsonOption = False) -> None:
     """Of those who later ask for an item, which share a list held before they showed interest in it."""
     from ml import steps
 

@@ -28,7 +28,8 @@ from ml.reranking.eligibility import ItemsSeen
 from ml.retrieval.classifiers import Classifiers
 from ml.retrieval.classifiers.contributions import contributions
 from ml.settings import settings
-from ml.steps.recommending import ANONYMOUS, champion
+from ml.steps.batch import ANONYMOUS
+from ml.steps.recommending import champion
 from ml.steps.record import recorded
 
 LISTS = {False: "contacts", True: "control"}  # file stem by whether its users are held back

@@ -70,7 +70,9 @@ def club(seed: int = 1) -> Dataset:
     rows += [(user, FIRST, month(at) + int(rng.integers(1, 25)) * DAY, "purchase") for user, at in enumerate(start)]
     for user, at in enumerate(start + 1):
         if at < MONTHS and rng.random() < 0.9:
-            rows += [(user, THEN, month(at) + (5 + day) * DAY, kind) for day, kind in enumerate(("view", "apply", "approve"))]
+            rows += [
+                (user, THEN, month(at) + (5 + day) * DAY, kind) for day, kind in enumerate(("view", "apply", "approve"))
+            ]
     rows += [(user, THEN, month(4) + 20 * DAY, "apply") for user in rng.choice(MEMBERS, 20, replace=False).tolist()]
     rows += [(user, OTHER, month(9) + 20 * DAY, "contact") for user in range(10)]
     ages = np.where(np.arange(MEMBERS) < 20, 12.0, rng.integers(18, 80, MEMBERS))

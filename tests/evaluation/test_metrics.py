@@ -34,6 +34,7 @@ def test_by_hand() -> None:
     assert found["ndcg@5"] == pytest.approx((1 / log2(3) + 1 / log2(6)) / ideal)
     assert found["ndcg@10"] == pytest.approx((1 / log2(3) + 1 / log2(6) + 1 / log2(8)) / ideal)
     assert found["map@5"] == pytest.approx((1 / 2 + 2 / 5) / 4)
+    assert found["map@7"] == pytest.approx((1 / 2 + 2 / 5 + 3 / 7) / 4)
     assert found["map@10"] == pytest.approx((1 / 2 + 2 / 5 + 3 / 7) / 4)
     assert found["hit_rate@5"] == 1
 

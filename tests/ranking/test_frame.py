@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from ml.data.arrays import Ragged
+from ml.data.facts import FactTable
 from ml.data.requests import History, Requests
+from ml.domains.facts import Fact
 from ml.features.store import Snapshot, Table
 from ml.ranking.candidates import Candidates
 from ml.ranking.frame import DAY_US, build_frame
@@ -16,8 +18,7 @@ def table(names: tuple[str, ...], width: int, rows: dict[tuple[int, int], list[f
     return Table(names, keys, width, np.array(values, np.float32).reshape(len(keys), len(names)))
 
 
-@pytest.fixture
-def frame():
+def described(**known):
     """User 1 in the middle of the session [4, 2, 4], and an unknown user; candidates 2, 4 and 2, 0."""
     history = History(
         np.array([0, 3, 3]), np.array([4, 2, 4], np.int32), np.array([1, 2, 3]), np.zeros(3, np.int32),
@@ -25,7 +26,7 @@ def frame():
     )  # fmt: skip
     requests = Requests(
         np.array([1, -1], np.int32), np.array([4 * DAY_US, 4 * DAY_US]), np.array([0, -1], np.int32), history,
-        Ragged(np.array([0, 3, 3]), np.array([4, 2, 4], np.int32)),
+        Ragged(np.array([0, 3, 3]), np.array([4, 2, 4], np.int32)), **known,
     )  # fmt: skip
     candidates = Candidates(
         ("a", "b"), np.array([0, 2, 4]), np.array([2, 4, 2, 0], np.int32),
@@ -40,6 +41,11 @@ def frame():
         placement=table(("shown",), 5, {(0, 4): [1]}),
     )  # fmt: skip
     return build_frame(requests, candidates, snapshot)
+
+
+@pytest.fixture
+def frame():
+    return described()
 
 
 def column(frame, name):
@@ -75,3 +81,30 @@ def test_a_feature_that_is_not_there_is_an_error(frame):
 
 def test_names_are_unique(frame):
     assert len(set(frame.names)) == len(frame.names) == frame.values.shape[1]
+
+
+FACTS = {
+    "age": Fact(kind="number", description="Years."),
+    "joined": Fact(kind="moment", description="When the user joined."),
+    "secret": Fact(kind="flag", description="Protected.", protected=True),
+    "note": Fact(kind="number", description="For reports.", for_models=False),
+    "region": Fact(kind="category", description="Where."),
+}
+
+
+def test_facts_and_holdings_are_features_where_a_domain_declares_facts():
+    table = FactTable(FACTS, np.array([[30, 1, 1, 5, 0], [NAN] * 5], np.float32), {"region": np.array(["a"], object)})
+    held = Ragged(np.array([0, 2, 2]), np.array([2, 7], np.int32))
+    found = described(facts=table, held=held)
+    np.testing.assert_array_equal(column(found, "user_fact_age"), [30, 30, NAN, NAN])
+    np.testing.assert_array_equal(column(found, "user_fact_joined"), [3, 3, NAN, NAN])  # days
+    np.testing.assert_array_equal(column(found, "items_held"), [2, 2, 0, 0])
+    np.testing.assert_array_equal(column(found, "item_held"), [1, 0, 0, 0])
+    names = set(found.names) - set(described().names)
+    assert names == {"user_fact_age", "user_fact_joined", "items_held", "item_held"}
+
+
+def test_without_declared_facts_nothing_is_added(frame):
+    told = described(held=Ragged.empty(2))
+    assert told.names == frame.names
+    np.testing.assert_array_equal(told.values, frame.values)

@@ -1,6 +1,7 @@
 """One classifier an item: how likely the user is to take it within the next cadence."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -70,7 +71,7 @@ class Classifiers:
         model = cls(parameters, schema, takes, None, {})
         if not rows.taken.any():
             return model
-        return model._grown(rows, read(rows.requests, schema, takes), {"seed": seed, "threads": threads})
+        return model._grown(rows, read(rows.requests, schema, takes), seed, threads)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -95,23 +96,20 @@ class Classifiers:
             values = inputs.of_item(slice(None), item, self.schema.readable(item, inputs.names))
             odds[:, item] = log_odds(trees, values, np.ascontiguousarray(odds[:, item]))
         # Quiet rows were drawn at `quiet_share`: in the training rows the odds are higher by that factor.
-        odds += np.log(self.parameters.quiet_share, dtype=np.float32)
-        found: Floats = 1 / (1 + np.exp(-odds))
+        odds += np.float32(np.log(self.parameters.quiet_share))
+        found: Floats = (1 / (1 + np.exp(-odds))).astype(np.float32)
         return found
 
-    def _grown(self, rows: TrainingRows, inputs: Inputs, settings: dict[str, int]) -> Self:
-        allowed = rows.open.ravel()
-        pairs = inputs.pairs()
-        pooled = grow(pairs[allowed], rows.taken.ravel()[allowed], self.parameters.pooled, self.parameters, **settings)
+    def _grown(self, rows: TrainingRows, inputs: Inputs, seed: int, threads: int) -> Self:
+        grown = partial(grow, parameters=self.parameters, seed=seed, threads=threads)
+        allowed, pairs = rows.open.ravel(), inputs.pairs()
+        pooled = grown(pairs[allowed], rows.taken.ravel()[allowed], self.parameters.pooled)
         start = log_odds(pooled, pairs).reshape(rows.taken.shape)
         single = {}
         for item in np.flatnonzero(learnable(rows, self.parameters.minimum_takes)).tolist():
             some = rows.open[:, item]
             values = inputs.of_item(some, item, self.schema.readable(item, inputs.names))
-            single[item] = grow(
-                values, rows.taken[some, item], self.parameters.single, self.parameters,
-                start=start[some, item], **settings,
-            )  # fmt: skip
+            single[item] = grown(values, rows.taken[some, item], self.parameters.single, start=start[some, item])
         return replace(self, pooled=pooled, single=single)
 
     def save(self, folder: Path) -> None:

@@ -32,7 +32,7 @@ class Takes:
     @property
     def items(self) -> int:
         """The size of the catalogue."""
-        return self.before.shape[1]
+        return int(self.before.shape[1])
 
     def share(self, start: int, stop: int) -> Floats:
         """(items,) shares of the takes in [start, stop), to the day; NaN where the log does not reach so far back."""

@@ -14,8 +14,8 @@ BINS = 64  # inputs are counts and recencies: few distinct values
 
 
 def grow(
-    values: Floats, taken: Bools, trees: Trees, parameters: ClassifiersParameters, *,
-    seed: int, threads: int, start: Floats | None = None,
+    values: Floats, taken: Bools, trees: Trees, *,
+    parameters: ClassifiersParameters, seed: int, threads: int, start: Floats | None = None,
 ) -> "xgboost.Booster":  # fmt: skip
     """Grow trees on (N, F) values, NaN where not known; where `start` (N,) is given, on top of these log odds."""
     import xgboost
