@@ -19,7 +19,7 @@ from ml.ranking.recommender import chunks
 from ml.reranking.eligibility import Decisions, ItemsSeen, decide
 from ml.retrieval.contract import Ranking, top_k
 from ml.settings import settings
-from ml.steps.contact_list import known_now
+from ml.steps.contacting import known_now
 from ml.steps.recommending import champion
 from ml.steps.record import recorded
 from ml.tracking.registry import Version

@@ -59,7 +59,7 @@ def contact_list(
     declared, (version, bundle) = get_domain(domain), champion(domain)
     question = {"item": item_id, "share": share, "channel": channel, "seed": seed}
     item = _checked(declared, bundle, question)
-    code = code_digest("campaigns", "reranking", "retrieval/classifiers", "steps/contact_list.py")
+    code = code_digest("campaigns", "reranking", "retrieval/classifiers", "steps/contacting.py")
     key = digest([bundle.manifest["key"], version.number, question, declared.model_dump(mode="json"), code])
     as_of = datetime.fromisoformat(bundle.manifest["as_of"])
     final = settings().domain_path("contact_lists", domain) / f"{as_of:%Y%m%dT%H%M%SZ}-v{version.number}-{key}"
