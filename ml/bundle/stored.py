@@ -75,7 +75,7 @@ def load_facts(folder: Path) -> FactTable:
 
 
 def save_knowledge(folder: Path, knowledge: Knowledge) -> None:
-    """Write the facts and the holdings of all users, and the events that rules read, a folder a type."""
+    """Write the facts and the holdings of all users, and the events that are remembered, a folder a type."""
     save_fields(folder / "holdings", knowledge.holdings)
     save_facts(folder / "facts", knowledge.facts.table)
     for name in ("user", "since"):

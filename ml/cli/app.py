@@ -24,6 +24,7 @@ from ml.cli.options import (
     TrialsOption,
 )
 from ml.domains import DEFAULT_DOMAIN
+from ml.errors import BadInput
 
 app = typer.Typer(
     name="slate", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False,
@@ -276,6 +277,45 @@ def explain(
 
     chosen = {"channel": channel, "risk": TEMPERS[conservative], "interests": interest or ()}
     output.emit(steps.explain(domain, user, item, **chosen), json, output.explained)
+
+
+@app.command(epilog="Examples: `slate package --user 16351 --domain banking` · `slate package --all --domain banking`")
+def package(
+    user: Annotated[str | None, typer.Option(help="Identifier of the user.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="For every known user, as Parquet and CSV.")] = False,
+    domain: DomainOption = DEFAULT_DOMAIN,
+    reminders: Annotated[int, typer.Option(min=0, max=100, help="Items that the user has or looked at.")] = 5,
+    discoveries: Annotated[int, typer.Option(min=0, max=100, help="Items that the user never met.")] = 5,
+    json: JsonOption = False,
+) -> None:
+    """What to remind one user of, and what to show for the first time; or the same for everybody."""
+    from ml import steps
+
+    if (user is None) == every:
+        raise BadInput("a package is for one user or for everybody: give --user or --all")
+    if user is None:
+        output.emit(steps.package_all(domain, reminders, discoveries), json, output.fields("Packages"))
+        raise typer.Exit
+    output.emit(steps.package(domain, user, reminders, discoveries), json, output.package)
+
+
+@app.command(
+    "contact-list",
+    epilog="Example: `slate contact-list --product ind_tjcr_fin_ult1 --share 0.10 --channel email --domain banking`",
+)
+def contact_list(
+    item: Annotated[str, typer.Option("--product", "--item", help="Identifier of the item.")],
+    domain: DomainOption = DEFAULT_DOMAIN,
+    share: Annotated[float, typer.Option(help="Share of those who may be told, from 0 to 1.")] = 0.1,
+    channel: ChannelOption = None,
+    seed: SeedOption = 7,
+    json: JsonOption = False,
+) -> None:
+    """The users likeliest to want an item before they ask for it, with reasons, and a control group held back."""
+    from ml import steps
+
+    result = steps.contact_list(domain, item, share, channel, seed=seed)
+    output.emit(result, json, output.fields("Contact list"))
 
 
 @app.command(epilog="Example: `slate similar --item 1095275`")

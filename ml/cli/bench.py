@@ -183,3 +183,11 @@ def bench_ceiling(
     from ml import steps
 
     output.emit(steps.bench_ceiling(domain, seeds=seeds, customers=customers), json, output.ceiling)
+
+
+@bench.command("early-interest", epilog="Example: `slate bench early-interest --domain banking --json`")
+def bench_early_interest(domain: DomainOption = DEFAULT_DOMAIN, seed: SeedOption = 7, json: JsonOption = False) -> None:
+    """Of those who later ask for an item, which share a list held before they showed interest in it."""
+    from ml import steps
+
+    output.emit(steps.bench_early_interest(domain, seed=seed), json, output.early_interest)

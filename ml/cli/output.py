@@ -199,6 +199,34 @@ def explained(result: Mapping[str, Any]) -> Iterable[Table | str]:
     yield table("Rules", columns, rows)
 
 
+def package(result: Mapping[str, Any]) -> Iterable[Table | str]:
+    """Render both halves of a user's package, and why a half is short."""
+    for half, title in (("reminders", "To be reminded of"), ("discoveries", "Never met")):
+        rows = [
+            (place, item["item_id"], item["name"], f"{item['score']:.3f}", item["why"])
+            for place, item in enumerate(result[half]["items"], 1)
+        ]
+        yield table(f"{title}: {result['user_id']}", ("#", "item", "name", "score", "why"), rows)
+        if result[half]["short"]:
+            yield f"{result[half]['short']}\n"
+
+
+def early_interest(document: Mapping[str, Any]) -> Iterable[Table | str]:
+    """Render what the lists of each share found, one row a share; shares in percent."""
+    columns = (
+        "list", "own share", "found", "segments find", "lift", "over segments", "granted: found", "granted: segments",
+    )  # fmt: skip
+    rows = [
+        (f"{row['share']:.0%}", f"{100 * row['own_share']:.2f}", _percent(row["slate"]), _percent(row["segments"]),
+         _interval(row["lift"]), _interval(row["over_segments"]), _percent(row["slate_granted"]),
+         _percent(row["segments_granted"]))
+        for row in document["rows"]
+    ]  # fmt: skip
+    yield table("Askings found before the first sign of interest, in percent", columns, rows)
+    yield f"{document['askings']:,} askings, {document['granted']:,} granted; lists of {', '.join(document['lists'])}.\n"
+    yield from records(f"By item, at {document['rows'][-1]['share']:.0%}")(document["items"])
+
+
 def status(result: Mapping[str, Any]) -> Iterable[Table]:
     """Render where a domain stands."""
     yield table(f"{result['domain']}: data as of {result['as_of']}", ("mart", "rows"), result["counts"].items())

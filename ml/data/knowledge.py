@@ -18,7 +18,7 @@ class Knowledge:
     facts: UserStates
     holdings: Holdings
     outputs: Outputs
-    occurrences: Mapping[str, Occurrences] = field(default_factory=dict)  # by type, of the events that rules read
+    occurrences: Mapping[str, Occurrences] = field(default_factory=dict)  # by type, of `Domain.told_events`
 
     @classmethod
     def none(cls) -> "Knowledge":

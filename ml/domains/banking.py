@@ -2,6 +2,7 @@
 
 from ml.domains.banking_facts import ITEM_FACTS, USER_FACTS
 from ml.domains.banking_rules import BANKING_ELIGIBILITY
+from ml.domains.campaigns import Campaigns
 from ml.domains.domain import DataRules, Domain, Fairness, Gate, Holdings, Protocol
 from ml.domains.reranking import Boost, Declined, Diversity, Exploration, Reranking, Risk
 
@@ -28,6 +29,10 @@ BANKING = Domain(
     guarded_categories=("credit",),
     eligibility=BANKING_ELIGIBILITY,
     fairness=Fairness(),
+    campaigns=Campaigns(
+        asked=("apply",), granted=("approve",), looked=("view", "calculate", "start_application"), contacts=("contact",),
+        segments={"segment": (), "age": (25, 35, 45, 55, 65)},
+    ),
     reranking=Reranking(
         pool=24,
         maximum_per_category=4,

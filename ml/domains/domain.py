@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from ml.domains.campaigns import Campaigns
 from ml.domains.eligibility import Eligibility
 from ml.domains.facts import Fact
 from ml.domains.frozen import Frozen
@@ -129,6 +130,7 @@ class Domain(Frozen):
         (), description="Categories of items that no model may score by protected facts, such as credit."
     )
     eligibility: Eligibility = Eligibility()
+    campaigns: Campaigns = Campaigns()
     fairness: Fairness | None = Field(None, description="None: no protected fact, or nothing guarded, to judge by.")
     reranking: Reranking = Reranking()
     protocol: Protocol = Protocol()
@@ -148,6 +150,7 @@ class Domain(Frozen):
     @model_validator(mode="after")
     def _rules_read_what_is_declared(self) -> "Domain":
         self.eligibility.check(self.user_facts, self.item_facts, self.data_rules.event_types)
+        self.campaigns.check(self.user_facts, self.data_rules.event_types)
         self.reranking.check(self.item_facts, self.data_rules.event_types)
         return self
 
@@ -170,8 +173,9 @@ class Domain(Frozen):
 
     @property
     def told_events(self) -> tuple[str, ...]:
-        """The types of event whose last times rules and re-ranking read, sorted."""
-        return tuple(sorted({*self.eligibility.event_types, *self.reranking.event_types}))
+        """The types of event whose times rules, re-ranking and campaigns read, sorted."""
+        read = (self.eligibility.event_types, self.reranking.event_types, self.campaigns.event_types)
+        return tuple(sorted({kind for kinds in read for kind in kinds}))
 
     def facts_of_models(self, *, guarded: bool) -> tuple[str, ...]:
         """The facts of users that a model may read.

@@ -9,6 +9,7 @@ import numpy as np
 
 from ml.artifacts import read_json, write_json
 from ml.data.arrays import Floats
+from ml.data.dataset import Dataset
 from ml.data.requests import Requests
 from ml.domains.frozen import Frozen
 from ml.retrieval.classifiers.inputs import Inputs, read
@@ -53,13 +54,24 @@ class Classifiers:
         Raises:
             BadInput: The catalogue is too large for a model an item.
         """
-        schema = Schema.of(data.dataset, parameters)
-        takes = Takes.of(data.dataset.log)
         rows = training_rows(data.dataset, data.as_of, parameters.quiet_share, data.seed)
+        return cls.learned(rows, data.dataset, parameters, seed=data.seed, threads=data.threads)
+
+    @classmethod
+    def learned(
+        cls, rows: TrainingRows, dataset: Dataset, parameters: ClassifiersParameters, *, seed: int, threads: int
+    ) -> Self:
+        """Learn from these rows, whatever is taken to mean; `quiet_share` of the rows without a take are among them.
+
+        Raises:
+            BadInput: The catalogue is too large for a model an item.
+        """
+        schema = Schema.of(dataset, parameters)
+        takes = Takes.of(dataset.log)
         model = cls(parameters, schema, takes, None, {})
         if not rows.taken.any():
             return model
-        return model._grown(rows, read(rows.requests, schema, takes), data)
+        return model._grown(rows, read(rows.requests, schema, takes), seed, threads)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -88,8 +100,8 @@ class Classifiers:
         found: Floats = (1 / (1 + np.exp(-odds))).astype(np.float32)
         return found
 
-    def _grown(self, rows: TrainingRows, inputs: Inputs, data: TrainingData) -> Self:
-        grown = partial(grow, parameters=self.parameters, seed=data.seed, threads=data.threads)
+    def _grown(self, rows: TrainingRows, inputs: Inputs, seed: int, threads: int) -> Self:
+        grown = partial(grow, parameters=self.parameters, seed=seed, threads=threads)
         allowed, pairs = rows.open.ravel(), inputs.pairs()
         pooled = grown(pairs[allowed], rows.taken.ravel()[allowed], self.parameters.pooled)
         start = log_odds(pooled, pairs).reshape(rows.taken.shape)

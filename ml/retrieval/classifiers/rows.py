@@ -54,11 +54,11 @@ def _cadence(
     cases = user_cases(dataset.log, begin, end)
     taken[cases.requests.user[cases.labels.rows], cases.labels.values] = True
     drawn = taken.any(axis=1) | (generator.random(len(taken)) < kept)
-    user = np.flatnonzero(drawn & _known(dataset, begin)).astype(np.int32)
+    user = np.flatnonzero(drawn & known_users(dataset, begin)).astype(np.int32)
     return user, taken[user]
 
 
-def _known(dataset: Dataset, moment: int) -> Bools:
+def known_users(dataset: Dataset, moment: int) -> Bools:
     """(users,) who had an event, or a fact, before a moment."""
     log, everybody = dataset.log, np.arange(dataset.log.users, dtype=np.int32)
     seen: Bools = np.bincount(log.user[log.at < moment], minlength=log.users) > 0
