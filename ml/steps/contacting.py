@@ -100,7 +100,9 @@ def known_now(bundle: Bundle) -> Indices:
     named = np.array([not str(user).startswith(ANONYMOUS) for user in bundle.users.ids], bool)
     everybody = np.flatnonzero(named).astype(np.int32)
     facts = bundle.requests(everybody).facts
-    there: Bools = ~np.isnan(facts.values).all(axis=1) if facts.facts else np.ones(len(everybody), bool)
+    there: Bools = np.ones(len(everybody), bool)
+    if facts.facts:
+        there = np.isfinite(facts.values).any(axis=1)
     return everybody[there]
 
 

@@ -36,7 +36,7 @@ def test_the_classifiers_find_whoever_is_about_to_ask(learned):
 
 
 def test_what_was_seen_of_the_item_long_ago_does_not_move_its_score(learned):
-    dataset, _, model = learned
+    _, _, model = learned
     moment = to_micros(planted.AS_OF)
     rows = [(0, planted.EVERYBODY, planted.month(1), "purchase")]
     sign = (0, planted.THEN, moment - 94 * planted.DAY, "view")
