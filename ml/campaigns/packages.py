@@ -12,7 +12,7 @@ from ml.data.facts import DAY_US
 from ml.data.requests import Requests
 from ml.reranking.eligibility import Decisions
 
-HAS_IT, LOOKED_AT, NEVER_MET = "has it", "looked at it", "never met it"
+HAS_IT, LOOKED_AT, NEVER_MET = "has it", "had it or looked at it", "never met it"
 
 
 @dataclass(frozen=True)

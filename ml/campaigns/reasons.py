@@ -9,31 +9,26 @@ from ml.retrieval.classifiers.contributions import OWN, Contributions
 
 MOST = 3
 OTHERWISE = "is like others who asked for it"
-_OF_ITEM = {
-    f"{OWN} ended": "gave it up lately",
-    f"{OWN} begun": "had it before",
-    f"{OWN} popularity": "many ask for it now",
-    f"{OWN} popularity_a_year_ago": "many asked for it at this time of the year",
-    "month": "many ask for it at this time of the year",
-    "month_sine": "many ask for it at this time of the year",
-    "month_cosine": "many ask for it at this time of the year",
-}
 
 
-def reasons(found: Contributions, facts: FactTable, names: Mapping[str, str]) -> list[list[str]]:
-    """(R,) at most three reasons each, the strongest first; what has no words, or speaks against, is no reason.
+def reasons(found: Contributions, facts: FactTable, names: Mapping[str, str], item_id: str) -> list[list[str]]:
+    """(R,) at most three reasons each, the strongest first.
+
+    What speaks against is no reason, nor is what is the same for everybody, such as the season.
 
     Args:
         found: What moved the scores of R users.
         facts: (R,) of the same users.
         names: What people call each item, by identifier.
+        item_id: The item that the scores are of; it is "it".
     """
+    called = {**names, item_id: "it"}
     strongest = np.argsort(-found.added, axis=1, kind="stable")
     words = []
     for row, order in enumerate(strongest):
         said: dict[str, None] = {}
         for place in order[found.added[row, order] > 0]:
-            text = _words(found.names[place], float(found.values[row, place]), facts, row, names)
+            text = _words(found.names[place], float(found.values[row, place]), facts, row, called)
             if text is not None:
                 said[text] = None
         words.append(list(said)[:MOST] or [OTHERWISE])
@@ -44,8 +39,6 @@ def _words(name: str, value: float, facts: FactTable, row: int, names: Mapping[s
     """One input in words; None where it says nothing that a person could use."""
     if np.isnan(value):
         return None
-    if name in _OF_ITEM:
-        return _OF_ITEM[name] if value else None
     what, _, which = name.partition(" ")
     item = names.get(which, which)
     match what:
@@ -57,12 +50,12 @@ def _words(name: str, value: float, facts: FactTable, row: int, names: Mapping[s
         case "begun" if value:
             return f"took {item} {_when(value)}"
         case "ended" if value:
-            return f"gave up {item} {_when(value)}"
+            return f"stopped having {item} {_when(value)}"
         case "liking" if value:
             return f"was interested in {item} lately"
         case "items_held":
             return f"has {value:g} items"
-    return None
+    return f"stopped having it {_when(value)}" if name == f"{OWN} ended" and value else None
 
 
 def _when(recency: float) -> str:

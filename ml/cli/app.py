@@ -291,7 +291,7 @@ def package(
     """What to remind one user of, and what to show for the first time; or the same for everybody."""
     from ml import steps
 
-    if (user is None) == every:
+    if (user is None) != every:
         raise BadInput("a package is for one user or for everybody: give --user or --all")
     if user is None:
         output.emit(steps.package_all(domain, reminders, discoveries), json, output.fields("Packages"))

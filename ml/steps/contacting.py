@@ -102,7 +102,7 @@ def known_now(bundle: Bundle) -> Indices:
     facts = bundle.requests(everybody).facts
     there: Bools = np.ones(len(everybody), bool)
     if facts.facts:
-        there = np.isfinite(facts.values).any(axis=1)
+        there &= np.isfinite(facts.values).any(axis=1)
     return everybody[there]
 
 
@@ -165,7 +165,7 @@ def _reasons(model: Classifiers, requests: Requests, rows: Ints, item: int, bund
     names = dict(zip(map(str, bundle.items.ids), bundle.names, strict=True))
     asked = requests.take(rows)
     facts = asked.facts if asked.facts.facts else FactTable.none()
-    return reasons(contributions(model, asked, item), facts, names) if len(rows) else []
+    return reasons(contributions(model, asked, item), facts, names, str(bundle.items.ids[item])) if len(rows) else []
 
 
 def _write(final: Path, listed: Listed, described: dict[str, Any]) -> None:

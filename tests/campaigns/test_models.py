@@ -54,7 +54,7 @@ def test_reasons_name_what_led_to_the_item(learned):
     lately = [user for user in about_to_ask if model.score(requests.take([user]))[0, planted.THEN] > 0.3]
     asked = requests.take(np.array(lately))
     names = {"first": "The first"}
-    said = reasons(contributions(model, asked, planted.THEN), asked.facts, names)
+    said = reasons(contributions(model, asked, planted.THEN), asked.facts, names, "then")
     assert len(said) > 10
     assert all(any("The first" in reason for reason in each) for each in said)
     assert all(1 <= len(each) <= 3 for each in said)
@@ -64,7 +64,7 @@ def test_what_says_nothing_to_people_is_no_reason():
     names = ("month", "last view", "has first", "begun first")
     values = np.array([[0.0, 3.0, np.nan, 0.0]], np.float32)
     found = Contributions(names, values, np.ones((1, 4), np.float32))
-    assert reasons(found, planted.requests_at(planted.club(), SPLIT).facts, {}) == [[OTHERWISE]]
+    assert reasons(found, planted.requests_at(planted.club(), SPLIT).facts, {}, "then") == [[OTHERWISE]]
 
 
 def test_the_segments_rates_are_counted_and_shrunk():
