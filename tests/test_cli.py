@@ -49,6 +49,9 @@ def test_json_is_the_only_thing_on_standard_output(capsys):
     [
         ("status", "--domain", "piracy"),
         ("recommend",),
+        ("package",),
+        ("package", "--user", "900", "--all"),
+        ("contact-list", "--product", "900"),
         ("train", "crystal-ball", "--epochs", "0"),
         ("train", "--epochs", "0"),
         ("fly",),

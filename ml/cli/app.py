@@ -214,7 +214,7 @@ def evaluate(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) ->
 
 
 @app.command(epilog="Example: `slate fairness --domain banking`")
-def fairness(domain: DomainOption = "retail", json: JsonOption = False) -> None:
+def fairness(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) -> None:
     """Measure how groups of people fare with the last training run, where the domain declares what is fair."""
     from ml import steps
 
@@ -266,7 +266,7 @@ def recommend(
 def explain(
     user: Annotated[str, typer.Option(help="Identifier of the user.")],
     item: Annotated[str, typer.Option(help="Identifier of the item.")],
-    domain: DomainOption = "retail",
+    domain: DomainOption = DEFAULT_DOMAIN,
     channel: ChannelOption = None,
     conservative: TemperOption = None,
     interest: InterestOption = None,

@@ -7,7 +7,7 @@ import typer
 
 from ml.cli import output
 from ml.cli.options import BasketsConfigOption, DomainOption, JsonOption, SeedOption, SessionsConfigOption
-from ml.domains import DEFAULT_DOMAIN
+from ml.domains import DEFAULT_DOMAIN, GENERATED_DOMAIN
 
 bench = typer.Typer(no_args_is_help=True, help="Measure it on this machine.")
 
@@ -162,7 +162,7 @@ def bench_baskets(
 @bench.command("landing", epilog="Example: `slate bench landing --rows 13647309`")
 def bench_landing(
     rows: Annotated[int, typer.Option(min=1, help="About how many rows the customers' history has.")] = 13_647_309,
-    domain: DomainOption = "banking",
+    domain: DomainOption = GENERATED_DOMAIN,
     seed: SeedOption = 7,
     json: JsonOption = False,
 ) -> None:
@@ -174,7 +174,7 @@ def bench_landing(
 
 @bench.command("ceiling", epilog="Example: `slate bench ceiling --seeds 41 --seeds 42 --json`")
 def bench_ceiling(
-    domain: DomainOption = "banking",
+    domain: DomainOption = GENERATED_DOMAIN,
     seeds: Annotated[list[int], typer.Option(min=0, help="Seed of generated data; repeatable.")] = [41],  # noqa: B006
     customers: Annotated[int, typer.Option(min=1000, help="How many are generated for each seed.")] = 20_000,
     json: JsonOption = False,

@@ -8,10 +8,13 @@ from ml.errors import BadInput
 DOMAINS = {domain.name: domain for domain in (RETAIL, BANKING)}
 DEFAULT_DOMAIN = RETAIL.name
 """What a command works on that is told no other."""
+GENERATED_DOMAIN = BANKING.name
+"""What a command works on that needs generated data and is told no other."""
 
 __all__ = [
     "DEFAULT_DOMAIN",
     "DOMAINS",
+    "GENERATED_DOMAIN",
     "DataRules",
     "Domain",
     "Drift",

@@ -15,12 +15,10 @@ from ml.campaigns.interest import outlooks_before
 from ml.campaigns.listing import Roll, call_roll, held_back, likeliest
 from ml.campaigns.propensity import fit_classifiers
 from ml.campaigns.reasons import reasons
-from ml.data.arrays import Bools, Indices, Ints
-from ml.data.dataset import Dataset
+from ml.data.arrays import Ints
 from ml.data.facts import FactTable
 from ml.data.requests import Requests
-from ml.data.windows import Windows
-from ml.domains import Domain, Source, get_domain
+from ml.domains import Domain, get_domain
 from ml.domains.eligibility_rules import Consent
 from ml.errors import BadInput, RunFailed
 from ml.logs import get_logger
@@ -28,9 +26,9 @@ from ml.reranking.eligibility import ItemsSeen
 from ml.retrieval.classifiers import Classifiers
 from ml.retrieval.classifiers.contributions import contributions
 from ml.settings import settings
-from ml.steps.batch import ANONYMOUS
 from ml.steps.recommending import champion
 from ml.steps.record import recorded
+from ml.steps.sealed import dataset_of, known_now
 
 LISTS = {False: "contacts", True: "control"}  # file stem by whether its users are held back
 log = get_logger(__name__)
@@ -56,7 +54,8 @@ def contact_list(
     Raises:
         BadInput: The item, the share or the channel is none, or the domain declares no campaigns.
     """
-    declared, (version, bundle) = get_domain(domain), champion(domain)
+    declared = _declared(domain)
+    version, bundle = champion(domain)
     question = {"item": item_id, "share": share, "channel": channel, "seed": seed}
     item = _checked(declared, bundle, question)
     code = code_digest("campaigns", "reranking", "retrieval/classifiers", "steps/contacting.py")
@@ -79,10 +78,16 @@ class Listed:
     frame: pd.DataFrame  # with `control`, and `model_version` still to come
 
 
+def _declared(domain: str) -> Domain:
+    """The domain, if it has campaigns."""
+    declared = get_domain(domain)
+    if not declared.campaigns.asked:
+        raise BadInput(f"{domain} declares no campaigns: say in its `campaigns` by which events users ask")
+    return declared
+
+
 def _checked(declared: Domain, bundle: Bundle, question: dict[str, Any]) -> int:
     """The number of the item that a sound question is about."""
-    if not declared.campaigns.asked:
-        raise BadInput(f"{declared.name} declares no campaigns: say in its `campaigns` by which events users ask")
     if not 0 <= question["share"] <= 1:
         raise BadInput(f"--share is {question['share']}: give a share from 0 to 1, such as 0.10")
     channels = {name for rule in declared.eligibility.rules if isinstance(rule, Consent) for name in rule.channels}
@@ -93,26 +98,6 @@ def _checked(declared: Domain, bundle: Bundle, question: dict[str, Any]) -> int:
     if number < 0:
         raise BadInput(f"there is no item {question['item']!r} in the bundle of {bundle.manifest['as_of']}")
     return number
-
-
-def known_now(bundle: Bundle) -> Indices:
-    """The users whose facts are known at the bundle's instant (everybody, where users have no facts)."""
-    named = np.array([not str(user).startswith(ANONYMOUS) for user in bundle.users.ids], bool)
-    everybody = np.flatnonzero(named).astype(np.int32)
-    facts = bundle.requests(everybody).facts
-    there: Bools = np.ones(len(everybody), bool)
-    if facts.facts:
-        there &= np.isfinite(facts.values).any(axis=1)
-    return everybody[there]
-
-
-def dataset_of(bundle: Bundle, declared: Domain) -> Dataset:
-    """What was sealed, as models learn from it."""
-    windows = Windows.of(datetime.fromisoformat(bundle.manifest["as_of"]), declared.protocol)
-    return Dataset(
-        bundle.path, declared, Source(name=declared.loader), windows, bundle.users, bundle.items, bundle.places,
-        bundle.log, bundle.catalogue, bundle.knowledge, bundle.item_facts,
-    )  # fmt: skip
 
 
 def fitted(bundle: Bundle, declared: Domain, seed: int) -> Classifiers:

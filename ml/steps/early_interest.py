@@ -11,7 +11,7 @@ from ml.campaigns.interest import Outlook, outcome, outlooks_before
 from ml.campaigns.listing import Roll, call_roll, likeliest
 from ml.campaigns.propensity import Propensity, fit_classifiers
 from ml.campaigns.segments import SegmentRates
-from ml.data.arrays import Bools, Ints
+from ml.data.arrays import Bools, Floats, Ints, Reals
 from ml.data.dataset import Dataset, load_dataset, requests_for
 from ml.data.windows import from_micros, to_micros
 from ml.domains import get_domain
@@ -103,7 +103,7 @@ def _lists(dataset: Dataset, at: Outlook, models: dict[str, Propensity], seed: i
     return found
 
 
-def _on_lists(score: Any, roll: Roll, draws: Any) -> Bools:
+def _on_lists(score: Floats, roll: Roll, draws: Reals) -> Bools:
     """(R, shares) who is on the list of each share."""
     on = np.zeros((len(score), len(SHARES)), bool)
     for place, share in enumerate(SHARES):

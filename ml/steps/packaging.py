@@ -19,9 +19,9 @@ from ml.ranking.recommender import chunks
 from ml.reranking.eligibility import Decisions, ItemsSeen, decide
 from ml.retrieval.contract import Ranking, top_k
 from ml.settings import settings
-from ml.steps.contacting import known_now
 from ml.steps.recommending import champion
 from ml.steps.record import recorded
+from ml.steps.sealed import known_now
 from ml.tracking.registry import Version
 
 HALVES = ("reminders", "discoveries")
