@@ -64,7 +64,7 @@ def _with_events(dataset: Dataset, events: pd.DataFrame) -> Knowledge:
 
 
 def _synthetic_shop(folder: Path, dataset: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
-    shop_feed.make_shop_feed(folder, dataset.items.ids, dataset.users.ids, dataset.windows.as_of, SEED)
+    shop_feed.make_shop_feed(folder, list(dataset.items.ids), list(dataset.users.ids), dataset.windows.as_of, SEED)
     return pd.read_parquet(folder / shop_feed.ITEMS), pd.read_parquet(folder / shop_feed.DECLINES)
 
 

@@ -57,6 +57,7 @@ BANKING = Domain(
     baselines=("segment_popularity", "item_to_item", "logistic", "popularity"),
     slate_size=7,
     registered_model="banking-slate",
+    example_users=("46012", "42354", "46899"),  # of those that the demo generates
     gate=Gate(metric="map@7"),
     data_rules=DataRules(
         event_types=(

@@ -117,6 +117,7 @@ class Domain(Frozen):
     generator: str | None = Field(
         None, description="Name of the generator in `ml.data.generators` that makes files for the loader, if one does."
     )
+    generated_users: int = Field(20_000, ge=1, description="How many users the demo generates, where it has to.")
     user_noun: str = Field("user", description="What people call a user in reports.")
     event_weights: dict[str, float] = Field(description="How much an event says about liking; 0: nothing.")
     target_events: tuple[str, ...] = Field(description="The events that a recommendation should bring about.")

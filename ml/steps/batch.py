@@ -92,7 +92,9 @@ def _answers(bundle: Bundle, k: int) -> Iterator[tuple[Strings, Answer]]:
     everybody = np.append(known, -1).astype(np.int32)
     for start in range(0, len(everybody), CHUNK):
         user = everybody[start : start + CHUNK]
-        yield np.where(user >= 0, bundle.users.ids[user], None), bundle.answer(user, k)
+        names = bundle.users.ids[user]
+        names[user < 0] = None
+        yield names, bundle.answer(user, k)
 
 
 def impressions(bundle: Bundle, version: int, users: Strings, answer: Answer) -> pd.DataFrame:

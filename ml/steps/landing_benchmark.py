@@ -44,7 +44,7 @@ def bench_landing(domain: str, rows: int, seed: int = 7) -> dict[str, Any]:
         customers = _customers(generator, folder / "sample", rows, seed)
         made = generator(folder / "raw", customers=customers, seed=seed)
         raw = sum(path.stat().st_size for path in (folder / "raw").glob("*.*"))
-        command = ["land", "--domain", domain, "--source", declared.loader, "--data-folder", str(folder / "raw")]
+        command = ["land", "--domain", domain, "--source", declared.loader or "", "--data-folder", str(folder / "raw")]
         measured = _measured(command, home=folder / "home")
     return {"domain": domain, "customers": customers, "rows": made["rows"], "raw_mb": raw // MEGABYTE, **measured}
 
@@ -52,7 +52,8 @@ def bench_landing(domain: str, rows: int, seed: int = 7) -> dict[str, Any]:
 def _customers(generator: Generate, folder: Path, rows: int, seed: int) -> int:
     """So many that their history has about as many rows."""
     counts = generator(folder, customers=SAMPLE, seed=seed)["rows"]
-    return max(1, round(rows * SAMPLE / next(iter(counts.values()))))
+    landed: int = next(iter(counts.values()))
+    return max(1, round(rows * SAMPLE / landed))
 
 
 def _measured(command: Sequence[str], home: Path) -> dict[str, float]:

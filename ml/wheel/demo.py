@@ -14,6 +14,7 @@ from ml.wheel.places import places
 from ml.wheel.processes import members
 
 SHOWN_ITEMS = 5
+GENERATOR_SEED = 7
 
 
 def demo(domain: str, conf: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -25,15 +26,27 @@ def demo(domain: str, conf: dict[str, Any] | None = None) -> dict[str, Any]:
 
     Returns:
         `turn` (times and memory of every task), `status`, `leaderboard`, `examples` (slates of the domain's example
-        users) and `places` (where to look further): what `ml.wheel.summary.render` shows.
+        users, with the rules that fired), `packages` (theirs, where users keep what they take) and `places` (where to look further): what `ml.wheel.summary.render` shows.
 
     Raises:
         BadInput: There is no such domain, or another driver is at work.
         RunFailed: Airflow did not start, or a task failed.
     """
     user_noun = get_domain(domain).user_noun
+    supply(domain)
     turn = turn_wheel(domain, conf or {})
     return {"turn": turn, "user_noun": user_noun, **outcome(domain)}
+
+
+def supply(domain: str) -> None:
+    """Generate raw files for a domain that has a generator, where nothing has landed or lies ready to land."""
+    from ml import steps
+    from ml.data.landing import partitions
+    from ml.steps.generating import raw_folder
+
+    declared = get_domain(domain)
+    if declared.generator and not raw_folder(domain).exists() and not partitions(domain):
+        steps.generate(domain, customers=declared.generated_users, seed=GENERATOR_SEED)
 
 
 def turn_wheel(domain: str, conf: dict[str, Any]) -> dict[str, Any]:
@@ -56,10 +69,13 @@ def outcome(domain: str) -> dict[str, Any]:
     from ml import steps
 
     status = steps.status(domain)
-    users = get_domain(domain).example_users if status["champion"] else ()
+    declared = get_domain(domain)
+    users = declared.example_users if status["champion"] else ()
+    kept = users if declared.holdings.begin else ()
     return {
         "status": status,
         "leaderboard": steps.leaderboard(domain),
         "examples": [steps.recommend(domain, user, SHOWN_ITEMS) for user in users],
+        "packages": [steps.package(domain, user) for user in kept],
         "places": places(domain),
     }

@@ -22,6 +22,8 @@ def render(document: Mapping[str, Any]) -> Iterable[RenderableType]:
     yield champion(document["status"])
     for example in document["examples"]:
         yield slate(example, document["user_noun"])
+    for example in document["packages"]:
+        yield package(example, document["user_noun"])
     yield looked_at(document["places"])
     yield turned(document["turn"])
 
@@ -47,7 +49,19 @@ def slate(example: Mapping[str, Any], user_noun: str) -> RenderableType:
     table = Table("#", "item", "name", "found by")
     for place, item in enumerate(example["items"], 1):
         table.add_row(str(place), item["item_id"], escape(item["name"]), ", ".join(item["sources"]))
-    return titled(f"For {user_noun} {example['user_id']}", table)
+    fired = f"; taken away by {', '.join(example['rules'])}" if example["rules"] else ""
+    return titled(f"For {user_noun} {example['user_id']}{fired}", table)
+
+
+def package(example: Mapping[str, Any], user_noun: str) -> RenderableType:
+    """What one user is reminded of, and what they are shown for the first time."""
+    table = Table("", "#", "item", "name", "why")
+    for half, title in (("reminders", "to be reminded of"), ("discoveries", "never met")):
+        for place, item in enumerate(example[half]["items"], 1):
+            table.add_row(title if place == 1 else "", str(place), item["item_id"], escape(item["name"]), item["why"])
+        if example[half]["short"]:
+            table.add_row("", "", "", example[half]["short"], "")
+    return titled(f"The package of {user_noun} {example['user_id']}", table)
 
 
 def looked_at(places: Mapping[str, str]) -> RenderableType:

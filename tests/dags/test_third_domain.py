@@ -22,7 +22,7 @@ def test_the_four_files_declare_the_third_domain_too(music_bag, bag):
     assert music_bag["errors"] == {}
     assert set(music_bag["dags"]) == {*bag["dags"], *(dag_id("music", stage) for stage in STAGES)}
     features = music_bag["dags"][dag_id("music", "features")]["tasks"]
-    assert {"dbt.stg_music__interactions.run", "dbt.int_music__item_versions.run"} <= set(features)
+    assert {"dbt.stg_music__interactions_run", "dbt.int_music__item_versions_run"} <= set(features)
     train = music_bag["dags"][dag_id("music", "train")]
     assert {f"train_{name}" for name in MUSIC.quotas} <= set(train["tasks"])
     assert train["params"]["models"]["schema"]["items"]["enum"] == list(MUSIC.quotas)

@@ -91,10 +91,10 @@ def test_the_monitor_reports(turned: dict[str, Any]) -> None:
 
 @pytest.fixture
 def next_day(turned: dict[str, Any], exported: Path) -> Iterator[Path]:
-    """Where the export of one more day goes; afterwards the whole day is there, and admitted."""
+    """Where the export of one more day goes; afterwards the whole day has landed."""
     yield exported / "days" / f"{NEXT_DAY}.csv"
     listening.write_day(exported, NEXT_DAY, whole_day())
-    assert wheel.gated_landing()["admitted"]["warnings"] == []
+    steps.land("music")
 
 
 def whole_day() -> list[listening.Row]:
@@ -129,6 +129,14 @@ def test_a_file_that_cannot_be_read_lands_nothing(exported: Path, next_day: Path
     assert "column 'at' is no occurred_at in 1 rows" in str(refused.value)
     assert f"(row {len(rows) + 1}" in str(refused.value)
     assert standing() == before
+
+
+def test_what_was_corrected_is_admitted(exported: Path, next_day: Path) -> None:
+    listening.write_day(exported, NEXT_DAY, sorted(whole_day())[:5])
+    refusal()
+    listening.write_day(exported, NEXT_DAY, whole_day())
+    assert wheel.gated_landing()["admitted"]["warnings"] == []
+    assert len(partitions("music", "interactions")) == listening.DAYS + 1
 
 
 def refusal() -> str:

@@ -26,7 +26,14 @@ DOCUMENT = {
         "challenger": 4,
     },
     "leaderboard": {"split": {}, "rows": []},
-    "examples": [{"user_id": "900", "model_version": 3, "items": [ITEM]}],
+    "examples": [{"user_id": "900", "model_version": 3, "items": [ITEM], "rules": ["stocked@1"]}],
+    "packages": [
+        {
+            "user_id": "900",
+            "reminders": {"items": [ITEM | {"why": "has it"}], "short": "only 1 was met"},
+            "discoveries": {"items": [], "short": "none is left"},
+        }
+    ],
     "places": {"dbt docs": "/somewhere/dbt/index.html"},
 }
 
@@ -48,6 +55,9 @@ def printed(parts):
         "tifu_knn, als",
         "/somewhere/dbt/index.html",
         "3,456 MB",
+        "taken away by stocked@1",
+        "The package of household 900",
+        "none is left",
     ],
 )
 def test_the_summary_shows(fact):

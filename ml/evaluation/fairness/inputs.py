@@ -8,6 +8,7 @@ import numpy as np
 from ml.data.arrays import Bools, Floats, Indices, Ints
 from ml.data.requests import Requests
 from ml.domains import Domain
+from ml.features.declarations import load_declarations
 from ml.features.store import Snapshot
 from ml.ranking.candidates import merge
 from ml.ranking.frame import build_frame
@@ -38,12 +39,27 @@ def is_encoding_of(name: str, fact: str) -> bool:
 
 
 def protected_inputs(read: Mapping[str, Iterable[str]], domain: Domain) -> dict[str, list[str]]:
-    """The inputs among these that are a protected fact or an encoding of one, by model; models without are left out."""
+    """The inputs among these that are a protected fact or an encoding of one, by model; models without are left out.
+
+    Declared features are made from events, and facts of items are nobody's: `user_age_days`, since when somebody is a
+    user, is not their `age`, nor is `item_fact_minimum_age`.
+    """
+    others = _not_of_people(domain)
     found = {
-        model: [name for name in names if any(is_encoding_of(name, fact) for fact in domain.protected_facts)]
+        model: [
+            name for name in names
+            if name not in others and any(is_encoding_of(name, fact) for fact in domain.protected_facts)
+        ]
         for model, names in read.items()
-    }
+    }  # fmt: skip
     return {model: names for model, names in found.items() if names}
+
+
+def _not_of_people(domain: Domain) -> set[str]:
+    """What the ranker calls the features that are made from events, and the facts of items."""
+    declared = load_declarations()
+    features = {f"{entity}_{name}" for entity in declared for name in declared[entity].published}
+    return features | {f"item_fact_{name}" for name in domain.item_facts}
 
 
 def _words(name: str) -> list[str]:

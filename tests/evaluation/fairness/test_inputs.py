@@ -14,6 +14,7 @@ from ml.data.arrays import Floats, Ragged
 from ml.data.dataset import requests_for
 from ml.data.facts import FactTable
 from ml.data.requests import Requests
+from ml.domains import get_domain
 from ml.domains.facts import Fact
 from ml.evaluation.fairness.inputs import input_matrix, inputs_by_model, is_encoding_of, protected_inputs
 from ml.ranking.frame import Frame
@@ -176,3 +177,8 @@ def test_who_is_offered_no_guarded_item_has_no_ranker_inputs(asked, dataset):
         recommender(Blind()), replace(asked, barred=barred), Snapshots(ITEMS).at(0), np.arange(ITEMS) < 3, ()
     )
     assert np.isnan(matrix[:, 0]).all()
+
+
+def test_features_of_events_and_facts_of_items_are_no_facts_of_people():
+    read = {"ranker": ("user_age_days", "item_age_days", "item_fact_minimum_age", "user_fact_age")}
+    assert protected_inputs(read, get_domain("banking")) == {"ranker": ["user_fact_age"]}

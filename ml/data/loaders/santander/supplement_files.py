@@ -9,6 +9,7 @@ import duckdb
 
 from ml.data.loaders.files import RawFile, first_line, named_rows, raw_files
 from ml.data.loaders.mapping import Column, TableMapping
+from ml.data.loaders.santander.snapshots import ROWS_HELD
 from ml.data.loaders.santander.supplements import SUPPLEMENTS, Supplement, Type
 from ml.data.loaders.santander.survey import Month
 from ml.data.sql import identifier, literal
@@ -16,7 +17,6 @@ from ml.errors import BadInput
 from ml.logs import get_logger
 
 log = get_logger(__name__)
-ROWS_HELD = 32_768  # of each month, before they are written to its scratch file
 
 
 @dataclass(frozen=True)
