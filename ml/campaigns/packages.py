@@ -70,7 +70,7 @@ def usefulness(requests: Requests, held: Bools, half_life_days: float) -> Floats
     return found
 
 
-def shortfall(half: str, wanted: int, found: int, candidates: Bools, decisions: Bools) -> str | None:
+def shortfall(half: str, wanted: int, found: int, candidates: Bools, allowed: Bools) -> str | None:
     """Why one user's half holds fewer items than wanted; None where it does not.
 
     Args:
@@ -78,11 +78,11 @@ def shortfall(half: str, wanted: int, found: int, candidates: Bools, decisions: 
         wanted: Items asked for.
         found: Items there.
         candidates: (items,) that would belong into it if no rule forbade any.
-        decisions: (items,) what the rules allow.
+        allowed: (items,) what the rules allow.
     """
     if found >= wanted:
         return None
-    refused = int((candidates & ~decisions).sum())
+    refused = int((candidates & ~allowed).sum())
     return (
         f"{found} of {wanted} {half}: of {int(candidates.sum())} items that could be, rules refuse {refused} as offers"
     )
