@@ -102,4 +102,6 @@ def test_nothing_but_the_generator_and_benchmarks_names_the_ceiling() -> None:
     assert CODE / "data" / "loaders" / "santander" / "staging.py" in sources
     naming = {path.relative_to(CODE.parent).as_posix() for path in sources if "ceiling" in path.read_text("utf-8")}
     assert naming
-    assert {name for name in naming if "benchmark" not in name and not name.startswith("ml/data/generators/")} == set()
+    commands = {"ml/cli/bench.py", "ml/cli/output.py", "ml/steps/__init__.py"}  # which name the benchmark
+    others = {name for name in naming - commands if "benchmark" not in name}
+    assert {name for name in others if not name.startswith("ml/data/generators/")} == set()
