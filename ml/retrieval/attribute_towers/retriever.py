@@ -1,6 +1,6 @@
 """The towers over attributes behind the retrievers' contract."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -11,7 +11,7 @@ from ml.data.arrays import Floats, Ragged
 from ml.data.requests import Requests
 from ml.domains.frozen import Frozen
 from ml.retrieval.attribute_towers.parameters import AttributeTowersParameters
-from ml.retrieval.contract import TrainingData
+from ml.retrieval.contract import State, TrainingData
 
 if TYPE_CHECKING:  # torch is imported where a method needs it: looking the class up must stay cheap
     from ml.retrieval.attribute_towers.serving import Catalogue, Towers
@@ -45,6 +45,12 @@ class AttributeTowers:
         examples = examples_of(data.dataset)
         towers, curve = train(examples, parameters, seed=data.seed, threads=data.threads)
         return cls(parameters, towers, towers.catalogue(examples.items), curve)
+
+    def refresh(self, state: State) -> Self:
+        """The same towers with the catalogue's facts as of the state."""
+        from ml.retrieval.attribute_towers.examples import item_table
+
+        return replace(self, catalogue=self.towers.catalogue(item_table(state.dataset)))
 
     @property
     def inputs(self) -> tuple[str, ...]:
