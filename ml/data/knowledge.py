@@ -42,6 +42,8 @@ class Knowledge:
         """The same requests with what was known of their users at their moments, of a catalogue of so many items."""
         held = self.holdings.at(requests.user, requests.moment)
         facts = self.facts.at(requests.user, requests.moment)
-        barred = {"new": held, "owned": held.complement(items)}.get(self.outputs)
+        barred = None
+        if self.outputs != "mixed":  # what users have not is as large as the catalogue
+            barred = held if self.outputs == "new" else held.complement(items)
         spans = self.holdings.spans(requests.user, requests.moment)
         return replace(requests, facts=facts, held=held, barred=barred, spans=spans, occurrences=self.occurrences)
