@@ -65,6 +65,6 @@ def slates(policy: Reranking, k: int = 5, items: int = 12, rows: int = 1, **give
     candidates = given.get("pool", pool(rows, items))
     allowed = given.get("allowed", np.ones(candidates.item.shape, bool))
     asked = given.get("requests", requests(rows))
-    intervals = Intervals.of(asked.occurrences.get("buy", Occurrences.none()), items)
     stall = given.get("catalogue", catalogue(items))
+    intervals = Intervals.of(asked.occurrences.get("buy", Occurrences.none()), len(stall.ids))
     return rerank(policy, candidates, allowed, stall, intervals, asked, given.get("choice", Choice()), k)
