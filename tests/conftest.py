@@ -8,7 +8,10 @@ from hypothesis import HealthCheck, settings
 from ml.logs import silence_exit
 
 # How long an example takes says something about the machine, not about the code.
-settings.register_profile("slate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# In continuous integration the examples are always the same ones; anywhere else each run looks at new ones.
+settings.register_profile(
+    "slate", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
 settings.load_profile("slate")
 # What a test computes is small: on a busy machine several threads mostly wait for each other.
 os.environ.setdefault("SLATE_THREADS", "1")
