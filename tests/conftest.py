@@ -3,6 +3,7 @@
 import atexit
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from ml.logs import silence_exit
@@ -16,3 +17,9 @@ settings.load_profile("slate")
 # What a test computes is small: on a busy machine several threads mostly wait for each other.
 os.environ.setdefault("SLATE_THREADS", "1")
 atexit.register(silence_exit)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the long ones where several processes share the tests, so that all end at about the same time."""
+    if config.getoption("numprocesses", None):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
