@@ -189,7 +189,7 @@ def bench_ceiling(
 ) -> None:
     """The recommender's share of the best that anybody could reach, on generated data."""
     from ml import steps
-    from ml.evaluation.ceiling_page import write_ceiling_page
+    from ml.steps.ceiling_benchmark_page import write_ceiling_page
 
     found = steps.bench_ceiling(domain, seeds=seeds, customers=customers)
     if write:

@@ -1,6 +1,6 @@
 """The page of shares of the ceiling."""
 
-from ml.evaluation.ceiling_page import write_ceiling_page
+from ml.steps.ceiling_benchmark_page import write_ceiling_page
 
 
 def row(model: str, share: float, seed: int | None = None, month: str | None = None, low: float | None = None) -> dict:
