@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ml.artifacts import read_json, write_json
-from ml.data.arrays import Floats, Indices, Ragged, Strings
+from ml.data.arrays import Floats, Indices, Ints, Ragged, Strings
 from ml.data.facts import FactTable
 from ml.data.knowledge import Knowledge
 from ml.data.occurrences import Occurrences
@@ -46,6 +46,18 @@ class Answer:
     decisions: Decisions
     reranked: Reranked
 
+    def cut_short(self, depth: int) -> Ints:
+        """The rows whose slates are short although the ranker had more than so many candidates, perhaps."""
+        short = (self.reranked.item < 0).any(axis=1) & (self.pool.item[:, depth - 1] >= 0)
+        return np.flatnonzero(short)
+
+    def with_rows(self, rows: Ints, other: "Answer") -> "Answer":
+        """The same with these requests answered as the others."""
+        return Answer(
+            self.requests, self.pool.with_rows(rows, other.pool), self.decisions.with_rows(rows, other.decisions),
+            self.reranked.with_rows(rows, other.reranked),
+        )  # fmt: skip
+
     def rules_of(self, row: int) -> tuple[str, ...]:
         """The rules that took something from one request's candidates, as `id@version`."""
         declared = self.decisions.eligibility
@@ -66,14 +78,28 @@ class Policy:
         self, recommender: Recommender, requests: Requests, snapshot: Snapshot, k: int, exclude: Ragged | None,
         asking: Asking,
     ) -> Answer:  # fmt: skip
-        """The slates of these requests: the one way from candidates to what somebody sees."""
-        declared, catalogue = self.reranker.policy, self.reranker.catalogue
-        ranked = recommender.recommend(requests, snapshot, max(k, declared.pool), exclude=exclude)
-        pool = Pool(ranked.item, ranked.score, ranked.sources).with_pinned(declared.pins, catalogue, exclude)
+        """The slates of these requests: the one way from candidates to what somebody sees.
+
+        Where too little is left of the pool for a full slate, all candidates that the recommender has are judged.
+        """
+
+        def answered(asked: Requests, without: Ragged | None, depth: int) -> Answer:
+            ranked = recommender.recommend(asked, snapshot, depth, exclude=without)
+            return self._arranged(asked, Pool(ranked.item, ranked.score, ranked.sources), k, without, asking)
+
+        depth = max(k, self.reranker.policy.pool)
+        answer = answered(requests, exclude, depth)
+        if depth >= recommender.maximum or not len(short := answer.cut_short(depth)):
+            return answer
+        again = answered(requests.take(short), exclude and exclude.take(short), recommender.maximum)
+        return answer.with_rows(short, again)
+
+    def _arranged(self, requests: Requests, ranked: Pool, k: int, exclude: Ragged | None, asking: Asking) -> Answer:
+        """The slates of what is left of these candidates."""
+        pool = ranked.with_pinned(self.reranker.policy.pins, self.reranker.catalogue, exclude)
         decisions = self.judge(requests, pool.item, asking.channel)
-        return Answer(
-            requests, pool, decisions, self.reranker.rerank(pool, decisions.allowed, requests, asking.choice, k)
-        )  # fmt: skip
+        found = self.reranker.rerank(pool, decisions.allowed, requests, asking.choice, k)
+        return Answer(requests, pool, decisions, found)
 
     def judge(self, requests: Requests, item: Indices, channel: str | None) -> Decisions:
         """What the rules say of these candidates (R, C)."""
