@@ -309,12 +309,14 @@ def contact_list(
     share: Annotated[float, typer.Option(help="Share of those who may be told, from 0 to 1.")] = 0.1,
     channel: ChannelOption = None,
     seed: SeedOption = 7,
+    force: Annotated[bool, typer.Option(help="Write a list that passes a limit of fairness; needs a reason.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Why the limit is overruled.")] = None,
     json: JsonOption = False,
 ) -> None:
     """The users likeliest to want an item before they ask for it, with reasons, and a control group held back."""
     from ml import steps
 
-    result = steps.contact_list(domain, item, share, channel, seed=seed)
+    result = steps.contact_list(domain, item, share, channel, seed=seed, force=force, reason=reason)
     output.emit(result, json, output.fields("Contact list"))
 
 
