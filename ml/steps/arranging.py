@@ -36,7 +36,9 @@ def arranging(dataset: Dataset, shelf: pd.DataFrame, recommender: Recommender, m
     def arrange(requests: Requests, ranked: Slates, k: int) -> Indices:
         def best(rows: Ints | None, depth: int) -> Slates:
             chosen = slice(None) if rows is None else rows
-            return Slates(*(each[chosen, :depth] for each in (ranked.item, ranked.score, ranked.sources)))
+            return Slates(
+                ranked.item[chosen, :depth], ranked.score[chosen, :depth], ranked.sources[chosen, :depth]
+            )  # fmt: skip
 
         return policy.arranged(best, ranked.item.shape[1], requests, k, requests.barred, Asking()).reranked.item
 

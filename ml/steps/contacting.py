@@ -43,8 +43,9 @@ def contact_list(
     """List whom to tell of an item: the best share of those who may be told, less a control group.
 
     Written to `SLATE_HOME/contact_lists/<domain>/<as_of>-v<version>-<key>/`: `contacts` and `control`, each as Parquet
-    and CSV with user_id, item_id, position (from 1, over both), score, reasons, channels (through which the user may be
-    told) and model_version; a manifest; and `fairness.json` where the domain declares fairness. The folder appears at once; the same question to the same champion finds it again.
+    and CSV with user_id, item_id, position (from 1, over both), score, reasons, channels (through which the user may
+    be told) and model_version; `fairness.json` where the domain declares fairness; and a manifest. The folder appears
+    at once; the same question to the same champion finds it again.
 
     Args:
         domain: Whose champion is asked; it must declare campaigns.

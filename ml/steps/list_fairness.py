@@ -17,7 +17,7 @@ from ml.evaluation.fairness.inputs import protected_inputs
 from ml.evaluation.fairness.selection import selection
 from ml.evaluation.fairness.verdict import breaches
 from ml.logs import get_logger
-from ml.retrieval.contract import Retriever, inputs_of
+from ml.retrieval.classifiers import Classifiers
 
 MODEL = "the model of early askings"
 log = get_logger(__name__)
@@ -25,7 +25,7 @@ Document = dict[str, Any]
 
 
 def list_fairness(
-    domain: Domain, model: Retriever, item: int, category: str | None, requests: Requests, roll: Roll, chosen: Ints,
+    domain: Domain, model: Classifiers, item: int, category: str | None, requests: Requests, roll: Roll, chosen: Ints,
     seed: int,
 ) -> Document | None:  # fmt: skip
     """How groups of those who may be told fare with a list; None for a domain that declares no fairness.
@@ -51,7 +51,7 @@ def list_fairness(
     as_declared = {name: domain.user_facts.get(name, fact) for name, fact in known.facts.items()}  # bands as of now
     facts = FactTable(as_declared, known.values, known.categories)
     document = selection(facts, unit, np.isin(rows, chosen), domain.fairness, domain.protected_facts, seed=seed)
-    document |= {"guarded": guarded, "protected_inputs": protected_inputs({MODEL: inputs_of(model, item)}, domain)}
+    document |= {"guarded": guarded, "protected_inputs": protected_inputs({MODEL: model.inputs_of(item)}, domain)}
     return document | {"breaches": breaches(document, domain.fairness) if guarded else []}
 
 
