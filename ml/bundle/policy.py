@@ -14,7 +14,7 @@ from ml.data.facts import FactTable
 from ml.data.knowledge import Knowledge
 from ml.data.occurrences import Occurrences
 from ml.data.requests import Requests
-from ml.domains.domain import Domain
+from ml.domains.domain import Domain, Outputs
 from ml.domains.eligibility import Eligibility
 from ml.domains.reranking import Reranking
 from ml.features.store import Snapshot
@@ -35,6 +35,7 @@ class Asking:
 
     choice: Choice = field(default_factory=Choice)
     channel: str | None = None  # of marketing; None: the user came by themselves
+    outputs: Outputs | None = None  # None: what the bundle was trained for
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Answer:
     pool: Pool
     decisions: Decisions
     reranked: Reranked
+    asking: Asking
 
     def rules_of(self, row: int) -> tuple[str, ...]:
         """The rules that took something from one request's candidates, as `id@version`."""
@@ -72,7 +74,7 @@ class Policy:
         pool = Pool(ranked.item, ranked.score, ranked.sources).with_pinned(declared.pins, catalogue, exclude)
         decisions = self.judge(requests, pool.item, asking.channel)
         return Answer(
-            requests, pool, decisions, self.reranker.rerank(pool, decisions.allowed, requests, asking.choice, k)
+            requests, pool, decisions, self.reranker.rerank(pool, decisions.allowed, requests, asking.choice, k), asking
         )  # fmt: skip
 
     def judge(self, requests: Requests, item: Indices, channel: str | None) -> Decisions:
