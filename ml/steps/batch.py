@@ -82,7 +82,7 @@ def _publish(final: Path, bundle: Bundle, version: Version, k: int, outputs: Out
         write_json(beside / MANIFEST, {**described, **_write(beside, bundle, version.number, k, outputs)})
 
 
-def _write(folder: Path, bundle: Bundle, version: int, k: int, outputs: Outputs | None) -> dict[str, Any]:
+def _write(folder: Path, bundle: Bundle, version: int, k: int, outputs: Outputs | None = None) -> dict[str, Any]:
     """Write both files a chunk of users at a time; returns what the manifest says of them."""
     rows = slates = 0
     with (
