@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -55,7 +55,9 @@ class HrnnRetriever:
             steps=parameters.session_steps,
             clock=Clock(data.dataset.domain.protocol) if parameters.session == "cadence" else None,
         )  # fmt: skip
-        network, curve = train(reader.log(log, data.as_of), len(reader.known), parameters, seed=data.seed, threads=data.threads)
+        network, curve = train(
+            reader.log(log, data.as_of), len(reader.known), parameters, seed=data.seed, threads=data.threads
+        )
         prior = recent_prior(log, reader.known, data.as_of, parameters.half_life_days)
         return cls(parameters, reader, network, prior, {"training_loss": curve})
 
@@ -103,10 +105,11 @@ class HrnnRetriever:
         save_file(dict(self.network.state_dict()), folder / WEIGHTS)
         np.save(folder / KNOWN, self.reader.known, allow_pickle=False)
         np.save(folder / PRIOR, self.prior, allow_pickle=False)
+        read: dict[str, Any] = {"items": self.reader.items, "sets": self.reader.sets, "protocol": None}
+        if (clock := self.reader.clock) is not None:
+            read["protocol"] = clock.protocol.model_dump(mode="json")
         described = {"parameters": self.parameters.model_dump(mode="json"), "curves": self.curves}
-        protocol = self.reader.clock and self.reader.clock.protocol.model_dump(mode="json")
-        described |= {"items": self.reader.items, "sets": self.reader.sets, "protocol": protocol}
-        write_json(folder / DESCRIPTION, described)
+        write_json(folder / DESCRIPTION, {**described, **read})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
