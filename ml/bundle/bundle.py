@@ -18,6 +18,7 @@ from ml.data.dataset import Log, requests_for
 from ml.data.facts import FactTable
 from ml.data.knowledge import Knowledge
 from ml.data.requests import Requests
+from ml.data.visibility import Visibility
 from ml.data.vocabulary import Vocabulary
 from ml.domains.domain import Outputs
 from ml.errors import BadInput, RunFailed
@@ -84,6 +85,11 @@ class Bundle:
     def features(self) -> dict[str, tuple[str, ...]]:
         """The features of each mart that the models were trained with."""
         return {mart: tuple(names) for mart, names in read_json(self.path / "features.json").items()}
+
+    @property
+    def visible(self) -> Visibility:
+        """What its models see of requests; whoever learns from the bundle's data for it keeps to the same."""
+        return self.recommender.visible
 
     @cached_property
     def names(self) -> list[str]:

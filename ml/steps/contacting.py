@@ -110,8 +110,8 @@ def fitted(bundle: Bundle, declared: Domain, seed: int) -> Classifiers:
     def make(folder: Path) -> dict[str, Any]:
         dataset = dataset_of(bundle, declared)
         outlooks = outlooks_before(dataset, dataset.windows.as_of)
-        visible = bundle.recommender.visible
-        model = fit_classifiers(dataset, outlooks, seed=seed, threads=settings().training_threads, visible=visible)
+        threads = settings().training_threads
+        model = fit_classifiers(dataset, outlooks, seed=seed, threads=threads, visible=bundle.visible)
         if model.pooled is None:
             raise RunFailed(
                 f"nobody in the data of {declared.name} asked for an item early: land events of the types "
@@ -130,7 +130,7 @@ def _list(declared: Domain, bundle: Bundle, item: int, question: dict[str, Any])
     model = fitted(bundle, declared, question["seed"])
     names = bundle.users.ids[requests.user]
     draws = stable_draws(names, "order", question["seed"], question["item"])
-    seen = bundle.recommender.visible.requests(requests)
+    seen = bundle.visible.requests(requests)
     score = model.score(seen)[:, item]
     chosen = likeliest(score, roll.may, question["share"], draws)
     words = _reasons(model, seen, chosen, item, bundle)

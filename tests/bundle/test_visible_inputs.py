@@ -27,7 +27,7 @@ def sealed(home, parts, inputs):
 @pytest.mark.parametrize(("inputs", "answered"), [("online", False), ("offline", True), ("both", True)])
 def test_what_the_models_are_told_is_sealed(home, parts, inputs, answered):
     bundle = sealed(home, parts, inputs)
-    assert (bundle.manifest["model_inputs"], bundle.recommender.visible.inputs) == (inputs, inputs)
+    assert (bundle.manifest["model_inputs"], bundle.visible.inputs) == (inputs, inputs)
     requests = bundle.requests(EVERYBODY)
     found = bundle.recommender.retrieve(requests)["planted"]
     assert (found.item >= 0).any() == answered
