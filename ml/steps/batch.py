@@ -49,7 +49,7 @@ log = get_logger(__name__)
 def recommend_all(domain: str, outputs: Outputs | None = None) -> dict[str, Any]:
     """Publish the champion's slates for every known user, and one for anybody else (`user_id` null).
 
-    Written to `SLATE_HOME/slates/<domain>/<as_of>-v<version>[-<outputs>]/`, which appears at once and is never written twice:
+    Written to `SLATE_HOME/slates/<domain>/<as_of>-v<version>[-<outputs>]/`, which appears at once, never written twice:
     `slates.parquet` in the columns of impressions: slate_id, user_id, item_id, position (from 1), score, sources,
     propensity (of the item at this place, after all rules), explored, rules (those that took a candidate of the slate,
     as `id@version`), model_version, and, until somebody sees the slate, no shown_at and no clicked; and

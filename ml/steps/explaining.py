@@ -30,7 +30,8 @@ def explain(
         `user_id`, `item_id`, `name`, `model_version`, `shown`, `position` and `propensity` (null where it is not),
         `rank` (the ranker's, from 1; null: no retriever found it), `relevance` (its score from 0, the least of what is
         left, to 1) and `boost` (null where it was taken away before), `taken_by` (the steps that took it away),
-        `outputs` (what the slate is for), `owned` (whether the user has the item), `rules`: every rule with its version, verdict, facts used and both reasons; and `why` in words.
+        `outputs` (what the slate is for), `owned` (whether the user has the item), `rules`: every rule with its version,
+        verdict, facts used and both reasons; and `why` in words.
 
     Raises:
         BadInput: The bundle has no such item, or there are no such outputs.
