@@ -3,13 +3,15 @@
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import DAG, Asset, chain, task
+from airflow.sdk import DAG, Asset, Param, chain, task
 
 from ml import steps
 from ml.domains import DOMAINS, Domain
 from ml.logs import get_logger
 from ml.settings import settings
+from ml.steps.parameters import SlateParameters
 from ml.wheel.conventions import asset_name, dag_options
+from ml.wheel.form import form
 
 log = get_logger(__name__)
 
@@ -34,9 +36,9 @@ def promote(domain: str, decision: dict[str, Any]) -> dict[str, Any]:
 
 
 @task
-def recommend_all(domain: str) -> dict[str, Any]:
+def recommend_all(domain: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
     """Write the champion's recommendations for every user, with their sources."""
-    return steps.recommend_all(domain)
+    return steps.recommend_all(domain, (params or {}).get("outputs"))
 
 
 def approval() -> ApprovalOperator:
@@ -54,7 +56,8 @@ def promotion(domain: Domain) -> None:
     """Declare the promotion DAG of one domain."""
     challenger = Asset(asset_name(domain.name, "challenger"))
     champion = Asset(asset_name(domain.name, "champion"))
-    with DAG(**dag_options(domain, "promote", __doc__), schedule=[challenger]):
+    form_of_slates = {name: Param(**argument) for name, argument in form(SlateParameters).items()}
+    with DAG(**dag_options(domain, "promote", __doc__), schedule=[challenger], params=form_of_slates):
         decision = judge(domain.name)
         by_a_person = [approval()] if settings().approval_required else []
         published = recommend_all.override(outlets=[champion])(domain.name)

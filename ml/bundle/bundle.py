@@ -1,7 +1,7 @@
 """An open bundle: slates and similar items from sealed files alone."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from ml.data.dataset import Log, requests_for
 from ml.data.facts import FactTable
 from ml.data.knowledge import Knowledge
 from ml.data.requests import Requests
+from ml.data.visibility import Visibility
 from ml.data.vocabulary import Vocabulary
+from ml.domains.domain import Outputs
 from ml.errors import BadInput, RunFailed
 from ml.features.store import Snapshot
 from ml.ranking.recommender import Recommender
@@ -84,6 +86,11 @@ class Bundle:
         """The features of each mart that the models were trained with."""
         return {mart: tuple(names) for mart, names in read_json(self.path / "features.json").items()}
 
+    @property
+    def visible(self) -> Visibility:
+        """What its models see of requests; whoever learns from the bundle's data for it keeps to the same."""
+        return self.recommender.visible
+
     @cached_property
     def names(self) -> list[str]:
         """(items,) what people call each item; its identifier where it has no name."""
@@ -104,16 +111,25 @@ class Bundle:
             raise RunFailed(f"{self.path} has no item vectors: train a retriever that learns them, such as two_tower")
         return load_index(self.path / "index")
 
-    def requests(self, user: Indices) -> Requests:
-        """Requests of these users (-1: unknown) at the bundle's instant, from the sealed histories."""
+    def requests(self, user: Indices, outputs: Outputs | None = None) -> Requests:
+        """Requests of these users (-1: unknown) at the bundle's instant, from the sealed histories.
+
+        They hold all that is known, for the rules to read; the recommender's models see of it what its `visible` says.
+
+        Args:
+            user: (R,) rows of the bundle's users.
+            outputs: What their slates are for; None: what the bundle was trained for.
+        """
         asked = requests_for(self.log, user, np.full(len(user), self.snapshot.as_of, np.int64))
-        return self.knowledge.told(asked, len(self.items))
+        knowledge = self.knowledge if outputs is None else replace(self.knowledge, outputs=outputs)
+        return knowledge.told(asked, len(self.items))
 
     def answer(self, user: Indices, k: int, *, exclude: Ragged | None = None, asking: Asking | None = None) -> Answer:
         """The slates of these users with all that led to them; every other way to a slate leads through here."""
-        asked = self.requests(user)
+        asking = asking or Asking()
+        asked = self.requests(user, asking.outputs)
         without = asked.without(exclude)
-        return self.policy.answer(self.recommender, asked, self.snapshot, k, without, asking or Asking())
+        return self.policy.answer(self.recommender, asked, self.snapshot, k, without, asking)
 
     def slates(self, user: Indices, k: int, *, exclude: Ragged | None = None) -> Reranked:
         """The K best items of each user, as arrays."""

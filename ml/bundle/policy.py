@@ -14,7 +14,7 @@ from ml.data.facts import FactTable
 from ml.data.knowledge import Knowledge
 from ml.data.occurrences import Occurrences
 from ml.data.requests import Requests
-from ml.domains.domain import Domain
+from ml.domains.domain import Domain, Outputs
 from ml.domains.eligibility import Eligibility
 from ml.domains.reranking import Reranking
 from ml.features.store import Snapshot
@@ -37,6 +37,7 @@ class Asking:
 
     choice: Choice = field(default_factory=Choice)
     channel: str | None = None  # of marketing; None: the user came by themselves
+    outputs: Outputs | None = None  # None: what the bundle was trained for
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Answer:
     pool: Pool
     decisions: Decisions
     reranked: Reranked
+    asking: Asking
 
     def cut_short(self, depth: int) -> Ints:
         """The rows whose slates are short although the ranker had more than so many candidates, perhaps."""
@@ -57,7 +59,7 @@ class Answer:
         """The same with these requests answered as the others."""
         return Answer(
             self.requests, self.pool.with_rows(rows, other.pool), self.decisions.with_rows(rows, other.decisions),
-            self.reranked.with_rows(rows, other.reranked),
+            self.reranked.with_rows(rows, other.reranked), self.asking,
         )  # fmt: skip
 
     def rules_of(self, row: int) -> tuple[str, ...]:
@@ -109,7 +111,7 @@ class Policy:
         pool = candidates.with_pinned(self.reranker.policy.pins, self.reranker.catalogue, exclude)
         decisions = self.judge(requests, pool.item, asking.channel)
         found = self.reranker.rerank(pool, decisions.allowed, requests, asking.choice, k)
-        return Answer(requests, pool, decisions, found)
+        return Answer(requests, pool, decisions, found, asking)
 
     def judge(self, requests: Requests, item: Indices, channel: str | None) -> Decisions:
         """What the rules say of these candidates (R, C)."""

@@ -82,7 +82,8 @@ def _write(folder: Path, parts: Sealed, *, seed: int) -> dict[str, Any]:
     counts = {"users": len(dataset.users), "items": len(dataset.items), "events": len(dataset.log)}
     described = {
         "domain": dataset.domain.name, "slate_size": dataset.domain.slate_size,
-        "as_of": dataset.windows.as_of.isoformat(),
+        "as_of": dataset.windows.as_of.isoformat(), "model_inputs": recommender.visible.inputs,
+        "outputs": dataset.knowledge.outputs,
     }  # fmt: skip
     return {**described, "retrievers": list(recommender.names), "counts": counts, "index": indexed}
 

@@ -17,6 +17,7 @@ from ml.cli.options import (
     JsonOption,
     KeepOption,
     KOption,
+    OutputsOption,
     RowArgument,
     SeedOption,
     SessionsConfigOption,
@@ -114,12 +115,18 @@ def validate(
     output.emit({"landing": landing, "marts": marts}, json, output.fields("Validated"))
 
 
-@app.command(epilog="Examples: `slate train two-tower --epochs 2` · `slate train --seed 11`")
+@app.command(epilog="Examples: `slate train two-tower --epochs 2` · `slate train --inputs offline --domain banking`")
 def train(
     model: Annotated[str, typer.Argument(help="A retriever such as `two-tower`, `ranker`, or `all`.")] = "all",
     domain: DomainOption = DEFAULT_DOMAIN,
     models: Annotated[list[str] | None, typer.Option(help="Retrievers of the recommender; repeatable.")] = None,
     as_of: AsOfOption = None,
+    inputs: Annotated[
+        str, typer.Option(help="What models see of users: offline, online (what they did on the site), or both.")
+    ] = "both",
+    outputs: Annotated[
+        str | None, typer.Option(help="Slates of what users have not (new), have (owned), or any (mixed).")
+    ] = None,
     seed: SeedOption = 7,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
     embedding_size: Annotated[int | None, typer.Option(help="Dimensions of learned vectors.")] = None,
@@ -134,9 +141,8 @@ def train(
     from ml import steps
 
     chosen = {"models": models, "as_of": as_of, "seed": seed, "epochs": epochs, "embedding_size": embedding_size}
-    result = steps.train(
-        domain, model.replace("-", "_"), chosen | {"loss": loss, "search_trials": search_trials, "ranker": ranker}
-    )
+    chosen |= {"loss": loss, "search_trials": search_trials, "ranker": ranker, "inputs": inputs, "outputs": outputs}
+    result = steps.train(domain, model.replace("-", "_"), chosen)
     output.emit(result, json, output.fields("Trained"))
 
 
@@ -245,7 +251,9 @@ def promote(
     raise typer.Exit(0 if result["promoted"] else 1)
 
 
-@app.command(epilog="Examples: `slate recommend --user 900 -k 5` · `slate recommend --user 900 --interest COFFEE`")
+@app.command(
+    epilog="Examples: `slate recommend --user 900 --interest COFFEE` · `slate recommend --user 16351 --domain banking --outputs owned`"
+)
 def recommend(
     user: Annotated[str, typer.Option(help="Identifier of the user; an unknown one gets what is popular.")],
     domain: DomainOption = DEFAULT_DOMAIN,
@@ -253,12 +261,13 @@ def recommend(
     channel: ChannelOption = None,
     conservative: TemperOption = None,
     interest: InterestOption = None,
+    outputs: OutputsOption = None,
     json: JsonOption = False,
 ) -> None:
     """The champion's slate for one user, after all rules."""
     from ml import steps
 
-    chosen = {"channel": channel, "risk": TEMPERS[conservative], "interests": interest or ()}
+    chosen = {"channel": channel, "risk": TEMPERS[conservative], "interests": interest or (), "outputs": outputs}
     output.emit(steps.recommend(domain, user, k, **chosen), json, output.slate)
 
 
@@ -270,12 +279,13 @@ def explain(
     channel: ChannelOption = None,
     conservative: TemperOption = None,
     interest: InterestOption = None,
+    outputs: OutputsOption = None,
     json: JsonOption = False,
 ) -> None:
     """Why the champion shows an item to a user, or does not: ranks, steps and rules with their facts."""
     from ml import steps
 
-    chosen = {"channel": channel, "risk": TEMPERS[conservative], "interests": interest or ()}
+    chosen = {"channel": channel, "risk": TEMPERS[conservative], "interests": interest or (), "outputs": outputs}
     output.emit(steps.explain(domain, user, item, **chosen), json, output.explained)
 
 

@@ -29,4 +29,10 @@ TemperOption = Annotated[
 InterestOption = Annotated[
     list[str] | None, typer.Option("--interest", help="Only items of this category; repeatable.")
 ]
+OutputsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--outputs", help="Items that the user has not (new), has (owned), or any (mixed); default: as trained."
+    ),
+]
 KOption = Annotated[int, typer.Option("-k", min=1, max=100, help="How many items.")]

@@ -188,7 +188,7 @@ def slate(result: Mapping[str, Any]) -> Iterable[Table | str]:
 def explained(result: Mapping[str, Any]) -> Iterable[Table | str]:
     """Render why an item was shown or not, and what each rule said."""
     yield f"{result['item_id']} {result['name']} for {result['user_id']}: {result['why']}"
-    names = ("rank", "relevance", "boost", "taken_by", "position", "propensity")
+    names = ("outputs", "owned", "rank", "relevance", "boost", "taken_by", "position", "propensity")
     yield table("What was done with it", ("field", "value"), [(name, _short(result[name])) for name in names])
     columns = ("rule", "verdict", "facts", "for the customer", "for the auditor")
     rows = [

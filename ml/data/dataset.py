@@ -16,9 +16,11 @@ from ml.data.holdings import Holdings
 from ml.data.knowledge import Knowledge
 from ml.data.occurrences import Occurrences
 from ml.data.requests import Cases, History, Requests
+from ml.data.visibility import EVERYTHING, Visibility
 from ml.data.vocabulary import Vocabulary, encoded
 from ml.data.windows import Windows, to_micros
 from ml.domains import Domain, Source, get_domain
+from ml.domains.domain import Outputs
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,35 @@ class Dataset:
     catalogue: pd.DataFrame  # one row an item, in vocabulary order
     knowledge: Knowledge = field(default_factory=Knowledge.none)
     item_facts: FactTable = field(default_factory=FactTable.none)  # one row an item, in vocabulary order
+    visible: Visibility = EVERYTHING  # what requests are told
 
     def before(self, moment: int) -> "Dataset":
         """The same vocabularies with only the events strictly before an instant."""
         return replace(self, log=self.log.before(moment), knowledge=self.knowledge.before(moment))
 
     def told(self, requests: Requests) -> Requests:
-        """The same requests with what was known of their users beside events."""
-        return self.knowledge.told(requests, self.log.items)
+        """The same requests with what was known of their users beside events, without what is not visible."""
+        return self.visible.requests(self.knowledge.told(requests, self.log.items))
+
+    def limited(self, visible: Visibility) -> "Dataset":
+        """The same as models may see it.
+
+        The events that a recommendation should bring about stay in the log, whatever is visible: they are what models
+        learn to predict. Requests are told of them only where they are visible.
+        """
+        if visible.whole:
+            return self
+        kept = visible.events(self.log.kind, len(self.log)) | self.log.target
+        facts = {name: fact for name, fact in self.domain.user_facts.items() if name in visible.facts}
+        states = replace(self.knowledge.facts, table=visible.told(self.knowledge.facts.table))
+        return replace(
+            self, log=self.log.where(kept), domain=self.domain.model_copy(update={"user_facts": facts}),
+            knowledge=replace(self.knowledge, facts=states), visible=visible,
+        )  # fmt: skip
+
+    def asked_for(self, outputs: Outputs) -> "Dataset":
+        """The same with slates that are for these items."""
+        return replace(self, knowledge=replace(self.knowledge, outputs=outputs))
 
     def snapshot_of(self, moment: Ints) -> Ints:
         """The latest feature snapshot at or before each moment (ASOF); the first one where there is none."""

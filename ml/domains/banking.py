@@ -22,6 +22,8 @@ BANKING = Domain(
         "view": 0.1,
     },
     target_events=("purchase",),
+    # Of the site's sessions; an application may be made in a branch as well, and what was taken is in the snapshots.
+    online_events=("view", "calculate", "start_application"),
     holdings=Holdings(begin=("purchase", "hold"), end=("drop",)),
     outputs="new",
     user_facts=USER_FACTS,

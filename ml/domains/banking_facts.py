@@ -48,7 +48,7 @@ USER_FACTS = {
     "consent_app": _flag("Agreed to be notified in the app.", for_models=False),
     "vulnerable": _flag("In circumstances that call for particular care.", for_models=False),
     "branch_visits": _number("Visits to a branch in the last month."),
-    "site_sessions": _number("Sessions on the site in the last month."),
+    "site_sessions": Fact(kind="number", description="Sessions on the site in the last month.", online=True),
 }
 
 ITEM_FACTS = {

@@ -10,6 +10,7 @@ from ml.domains.facts import Fact
 from ml.domains.frozen import Frozen
 from ml.domains.reranking import Reranking
 
+Inputs = Literal["offline", "online", "both"]
 Outputs = Literal["new", "owned", "mixed"]
 
 
@@ -121,6 +122,10 @@ class Domain(Frozen):
     user_noun: str = Field("user", description="What people call a user in reports.")
     event_weights: dict[str, float] = Field(description="How much an event says about liking; 0: nothing.")
     target_events: tuple[str, ...] = Field(description="The events that a recommendation should bring about.")
+    online_events: tuple[str, ...] = Field(
+        (),
+        description="The events that are done online, as by a visitor of a site; with none, inputs are never parted.",
+    )
     holdings: Holdings = Holdings()
     outputs: Outputs = Field(
         "mixed", description="Items that a slate may hold: those the user has not (`new`), has (`owned`), or any."
@@ -155,6 +160,12 @@ class Domain(Frozen):
         self.reranking.check(self.item_facts, self.data_rules.event_types)
         if self.campaigns.asked and not self.eligibility.channels:
             raise ValueError("campaigns tell users through channels that they agreed to: add a rule of consent")
+        return self
+
+    @model_validator(mode="after")
+    def _online_events_are_sent(self) -> Self:
+        if unknown := sorted(set(self.online_events) - set(self.data_rules.event_types)):
+            raise ValueError(f"online event {unknown[0]!r}: correct it or add it to `data_rules.event_types`")
         return self
 
     @model_validator(mode="after")

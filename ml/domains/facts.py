@@ -19,6 +19,7 @@ class Fact(Frozen):
     description: str = Field(min_length=3, description="One line for people, with the unit.")
     protected: bool = Field(False, description="An attribute by which nobody may be treated differently.")
     for_models: bool = Field(True, description="Whether models read it; otherwise rules and reports alone.")
+    online: bool = Field(False, description="Of users: whether it tells of what they did online.")
     bands: tuple[float, ...] = Field(
         (), description="Of a number: the bounds between its groups in reports, ascending, in the number's unit."
     )

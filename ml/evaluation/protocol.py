@@ -8,6 +8,7 @@ import numpy as np
 
 from ml.data.arrays import Floats, Indices, Ragged
 from ml.data.requests import Requests
+from ml.data.visibility import EVERYTHING, Visibility
 from ml.features.store import Snapshot
 from ml.retrieval.contract import Ranking, Retriever, State, top_k
 from ml.settings import settings
@@ -67,6 +68,7 @@ class RetrieverModel:
 
     retriever: Retriever
     kind: Kind = "retriever"
+    visible: Visibility = EVERYTHING
 
     @property
     def name(self) -> str:
@@ -75,7 +77,8 @@ class RetrieverModel:
 
     def refresh(self, state: State) -> "RetrieverModel":
         """The same retriever as of a later instant."""
-        return replace(self, retriever=self.retriever.refresh(state))
+        seen = replace(state, dataset=state.dataset.limited(self.visible))
+        return replace(self, retriever=self.retriever.refresh(seen))
 
     def rank(
         self,
@@ -85,15 +88,20 @@ class RetrieverModel:
         modes: Sequence[Mode],
     ) -> dict[Mode, Ranking]:
         """The K best items of each request, once a mode."""
-        return rank_catalogue(self.retriever, requests, k, modes)
+        return rank_catalogue(self.retriever, requests, k, modes, self.visible)
 
 
-def rank_catalogue(retriever: Retriever, requests: Requests, k: int, modes: Sequence[Mode]) -> dict[Mode, Ranking]:
-    """The K best items of the whole catalogue for each request: scored once in chunks, cut once a mode."""
+def rank_catalogue(
+    retriever: Retriever, requests: Requests, k: int, modes: Sequence[Mode], visible: Visibility
+) -> dict[Mode, Ranking]:
+    """The K best items of the whole catalogue for each request: scored once in chunks, cut once a mode.
+
+    The retriever sees what is visible; which items a mode ranks is by all that is known.
+    """
 
     def answer(start: int) -> list[Ranking]:
         part = requests.take(np.arange(start, min(start + CHUNK, len(requests))))
-        scores = retriever.score(part)
+        scores = retriever.score(visible.requests(part))
         limits = [allowed(part, mode) for mode in modes]
         return [top_k(scores, k, exclude=limit.exclude, only=limit.only) for limit in limits]
 

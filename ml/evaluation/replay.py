@@ -34,13 +34,16 @@ def fingerprint(requests: Requests) -> str:
 
 
 def rank_batches(model: Retriever, batches: Sequence[Batch], dataset: Dataset, depth: int) -> dict[Key, Ranking]:
-    """Every batch ranked in every mode that it needs, by the retriever as of the batch's moment."""
+    """Every batch ranked in every mode that it needs, by the retriever as of the batch's moment.
+
+    It sees of the batches what the data set that it was fitted on lets it see.
+    """
     found: dict[Key, Ranking] = {}
     ordered = progress(sorted(batches, key=lambda batch: batch.moment), f"{model.name}: ranking")
     for moment, group in groupby(ordered, key=lambda batch: batch.moment):
         refreshed = model.refresh(State(dataset.before(moment), moment))
         for batch in group:
-            rankings = rank_catalogue(refreshed, batch.requests, depth, batch.modes)
+            rankings = rank_catalogue(refreshed, batch.requests, depth, batch.modes, dataset.visible)
             found |= {(fingerprint(batch.requests), mode): ranking for mode, ranking in rankings.items()}
     return found
 

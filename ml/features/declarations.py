@@ -255,6 +255,21 @@ def supplied(entities: Declarations, absent: Collection[str], event_types: Colle
     return found | {PLACEMENTS_MART: [column for column in PLACEMENT_COLUMNS if column not in absent]}
 
 
+def made_without(entities: Declarations, hidden: Collection[str]) -> dict[str, set[str]]:
+    """The features of each mart that no event of these types has a part in, with their parts and their parts' parts."""
+    return {
+        entity.mart: {feature for feature in entity.features if not _has_part(entities, name, feature, hidden)}
+        for name, entity in entities.items()
+    }
+
+
+def _has_part(entities: Declarations, entity: str, name: str, events: Collection[str]) -> bool:
+    feature = entities[entity].features[name]
+    if isinstance(feature, OfEvents) and set(feature.events) & set(events):
+        return True
+    return any(_has_part(entities, *owner, events) for owner in _owners(entity, feature))
+
+
 def _is_supplied(
     entities: Declarations, entity: str, name: str, absent: Collection[str], event_types: Collection[str]
 ) -> bool:

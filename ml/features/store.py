@@ -1,6 +1,6 @@
 """Feature snapshots of the marts as arrays: what was known as of one instant, ready to be gathered."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,9 @@ from ml.artifacts import manifest
 from ml.data.arrays import Floats, Indices, Ints
 from ml.data.dataset import Dataset
 from ml.data.facts import DAY_US, FactTable
+from ml.data.visibility import Visibility
 from ml.data.vocabulary import Vocabulary
+from ml.features.declarations import load_declarations, made_without
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,17 @@ class FeatureStore:
             Vocabulary(np.asarray(categories, object)), codes.astype(np.int32),
             {mart: tuple(names) for mart, names in described["features"].items()}, dataset.item_facts,
         )  # fmt: skip
+
+    def limited(self, visible: Visibility) -> "FeatureStore":
+        """The same without the features that tell of what models may not see."""
+        if visible.whole:
+            return self
+        kept = made_without(load_declarations(), visible.hidden)
+        features = {
+            mart: tuple(name for name in names if name in kept.get(mart, names))
+            for mart, names in self.features.items()
+        }
+        return replace(self, features=features)
 
     def at(self, as_of: int) -> Snapshot:
         """The snapshot of exactly this instant (see `Dataset.snapshot_of` for ASOF)."""

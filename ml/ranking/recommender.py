@@ -9,6 +9,7 @@ import numpy as np
 from ml.artifacts import read_json, write_json
 from ml.data.arrays import Floats, Indices, Ints, Ragged
 from ml.data.requests import Requests
+from ml.data.visibility import EVERYTHING, Visibility
 from ml.features.store import Snapshot
 from ml.ranking import load_ranker
 from ml.ranking.candidates import merge
@@ -44,12 +45,16 @@ def chunks(requests: int) -> list[Ints]:
 
 @dataclass(frozen=True)
 class Recommender:
-    """Retrievers and a ranker that were trained together, with the quotas that they were trained with."""
+    """Retrievers and a ranker that were trained together, with the quotas that they were trained with.
+
+    It is handed requests with all that is known, and its models see of them what was visible in training.
+    """
 
     retrievers: dict[str, Retriever]
     ranker: Ranker
     quotas: dict[str, int]
     maximum: int
+    visible: Visibility = EVERYTHING
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,7 +63,8 @@ class Recommender:
 
     def refresh(self, state: State) -> "Recommender":
         """The same models with their counters as of a later instant."""
-        return replace(self, retrievers={name: model.refresh(state) for name, model in self.retrievers.items()})
+        seen = replace(state, dataset=state.dataset.limited(self.visible))
+        return replace(self, retrievers={name: model.refresh(seen) for name, model in self.retrievers.items()})
 
     def recommend(
         self,
@@ -82,8 +88,9 @@ class Recommender:
         self, requests: Requests, *, exclude: Ragged | None = None, only: Ragged | None = None
     ) -> dict[str, Ranking]:
         """What each retriever finds for each request, within its quota."""
+        seen = self.visible.requests(requests)
         return {
-            name: top_k(model.score(requests), self.quotas[name], exclude=exclude, only=only)
+            name: top_k(model.score(seen), self.quotas[name], exclude=exclude, only=only)
             for name, model in self.retrievers.items()
         }
 
@@ -99,7 +106,7 @@ class Recommender:
     def rank(self, rankings: Mapping[str, Ranking], requests: Requests, snapshot: Snapshot, k: int) -> Slates:
         """Merge and rank what the retrievers found."""
         candidates = merge(rankings, self.quotas, self.maximum)
-        score = self.ranker.predict(build_frame(requests, candidates, snapshot))
+        score = self.ranker.predict(build_frame(self.visible.requests(requests), candidates, snapshot))
         return Slates(*ordered(candidates, score, k))
 
     def save(self, folder: Path) -> None:
@@ -109,11 +116,12 @@ class Recommender:
             model.save(folder / "retrievers" / name)
         self.ranker.save(folder / "ranker")
         described = {"retrievers": self.names, "quotas": self.quotas, "maximum": self.maximum}
-        write_json(folder / "recommender.json", described)
+        write_json(folder / "recommender.json", {**described, "visible": self.visible.as_dict()})
 
     @classmethod
     def load(cls, folder: Path) -> "Recommender":
         """Read what `save` wrote."""
         described = read_json(folder / "recommender.json")
         retrievers = {name: get_retriever(name).load(folder / "retrievers" / name) for name in described["retrievers"]}
-        return cls(retrievers, load_ranker(folder / "ranker"), described["quotas"], described["maximum"])
+        visible = Visibility.from_dict(described.get("visible", {}))
+        return cls(retrievers, load_ranker(folder / "ranker"), described["quotas"], described["maximum"], visible)

@@ -19,7 +19,7 @@ from ml.steps.ledger import configurations_that_saw
 from ml.steps.paired import less_first
 from ml.steps.parameters import parse_parameters
 from ml.steps.training import Training, describe_training, ranker_artifact, ranker_of, rankings_of
-from ml.steps.workbench import HELD_OUT_SHARE, open_workbench, ranker_inputs
+from ml.steps.workbench import HELD_OUT_SHARE, ranker_inputs, workbench_of
 
 SEGMENTS = (
     "all", "discoveries", "repeats", "new_users_0", "new_users_1", "new_users_3", "basket_completion",
@@ -101,7 +101,7 @@ def _judge(variants: Sequence[Variant], folder: Path) -> dict[str, Any]:
         log.info("ablation: the ranker of %s", variant.name)
         ranker_artifact(variant.training)
     full = variants[0].training
-    bench = open_workbench(full["features"], full["seed"])
+    bench = workbench_of(full)
     models = list(_models(variants))
     found = judge_models(models, bench.batches["test"], bench.dataset, bench.features, held_out=bench.held_out)
     found.save(folder / "cases")

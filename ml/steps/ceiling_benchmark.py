@@ -29,7 +29,7 @@ from ml.steps.features import build_features, plan, publish_features
 from ml.steps.generating import generate
 from ml.steps.landing import land
 from ml.steps.training import Training, last_training, ranker_of, rankings_of, train, trained_retrievers
-from ml.steps.workbench import evaluation_inputs, open_workbench
+from ml.steps.workbench import evaluation_inputs, workbench_of
 
 CEILING = "ceiling"
 METRIC = "map@7"
@@ -133,7 +133,7 @@ def _turned(domain: str, seed: int, customers: int) -> Evaluation:
 
 
 def _judge(training: Training, generated: Path, folder: Path) -> dict[str, Any]:
-    bench = open_workbench(training["features"], training["seed"])
+    bench = workbench_of(training)
     rankings = {name: rankings_of(training, name) for name in trained_retrievers(training)}
     models: list[Rankable] = [
         Ceiling.read(generated / CEILING / "rankings.parquet", bench.dataset),

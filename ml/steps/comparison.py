@@ -69,7 +69,7 @@ def compare_with_baselines(dataset: Dataset, challenger: Bundle, baselines: dict
     begins, ends = judged_period(dataset, [challenger])
     models: list[Rankable] = [
         RecommenderModel(challenger.recommender, CHALLENGER),
-        *(RetrieverModel(model, "baseline") for model in baselines.values()),
+        *(RetrieverModel(model, "baseline", challenger.recommender.visible) for model in baselines.values()),
     ]
     found = _evaluated(judged_on(dataset, challenger, models), dataset, begins, ends)
     best = max(baselines, key=lambda name: found.value(name, dataset.domain.gate.metric))

@@ -128,7 +128,8 @@ def fitted(bundle: Bundle, declared: Domain, seed: int) -> Classifiers:
     def make(folder: Path) -> dict[str, Any]:
         dataset = dataset_of(bundle, declared)
         outlooks = outlooks_before(dataset, dataset.windows.as_of)
-        model = fit_classifiers(dataset, outlooks, seed=seed, threads=settings().training_threads)
+        threads = settings().training_threads
+        model = fit_classifiers(dataset, outlooks, seed=seed, threads=threads, visible=bundle.visible)
         if model.pooled is None:
             raise RunFailed(
                 f"nobody in the data of {declared.name} asked for an item early: land events of the types "
@@ -147,11 +148,12 @@ def _list(declared: Domain, bundle: Bundle, item: int, question: dict[str, Any])
     model = fitted(bundle, declared, question["seed"])
     names = bundle.users.ids[requests.user]
     draws = stable_draws(names, "order", question["seed"], question["item"])
-    score = model.score(requests)[:, item]
+    seen = bundle.visible.requests(requests)
+    score = model.score(seen)[:, item]
     chosen = likeliest(score, roll.may, question["share"], draws)
     fairness = list_fairness(declared, model, item, items.category[item], requests, roll, chosen, question["seed"])
     refuse_unfair(fairness, question["item"], question["overruled"])
-    words = _reasons(model, requests, chosen, item, bundle)
+    words = _reasons(model, seen, chosen, item, bundle)
     frame = pd.DataFrame(
         {
             "user_id": names[chosen],

@@ -20,7 +20,7 @@ from ml.settings import settings
 from ml.steps.ledger import configurations_that_saw
 from ml.steps.record import recorded
 from ml.steps.training import ranker_of, rankings_of, trained_retrievers
-from ml.steps.workbench import HELD_OUT_SHARE, evaluation_inputs, open_workbench
+from ml.steps.workbench import HELD_OUT_SHARE, evaluation_inputs, workbench_of
 from ml.tracking import runs
 
 RECOMMENDER = "slate"  # the composed recommender's name in the table
@@ -74,7 +74,7 @@ def write_leaderboard(document: dict[str, Any], folder: Path) -> None:
 
 
 def _judge(training: Training, folder: Path) -> dict[str, Any]:
-    bench = open_workbench(training["features"], training["seed"])
+    bench = workbench_of(training)
     rankings = {name: rankings_of(training, name) for name in trained_retrievers(training)}
     models: list[Rankable] = [
         ReplayedRetriever(name, "baseline" if name in training["baselines"] else "retriever", found)
@@ -105,7 +105,8 @@ def eligible(recommender: Rankable, dataset: Dataset) -> EligibleModel:
 
 def _board_of(found: Evaluation, training: Training, windows: Any) -> dict[str, Any]:
     split = split_of(windows, seed=training["seed"], held_out_share=HELD_OUT_SHARE)
-    return leaderboard_of(found, split, seed=training["seed"])
+    asked = {name: training[name] for name in ("inputs", "outputs")}
+    return leaderboard_of(found, {**split, **asked}, seed=training["seed"])
 
 
 def _headline(row: dict[str, Any]) -> dict[str, Any]:

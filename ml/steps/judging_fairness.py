@@ -30,7 +30,7 @@ from ml.settings import settings
 from ml.steps.arranging import arranging
 from ml.steps.record import recorded
 from ml.steps.training import recommender_of
-from ml.steps.workbench import Workbench, open_workbench, ranker_inputs
+from ml.steps.workbench import Workbench, ranker_inputs, workbench_of
 from ml.tracking import runs
 
 REPORT, PAGE, PICTURE = "fairness.json", "fairness.md", "fairness.png"
@@ -91,7 +91,7 @@ def _limits(domain: Domain) -> Fairness:
 
 
 def _measure(training: Training, limits: Fairness, folder: Path) -> None:
-    bench, recommender = open_workbench(training["features"], training["seed"]), recommender_of(training)
+    bench, recommender = workbench_of(training), recommender_of(training)
     domain, seed = bench.dataset.domain, training["seed"]
     earlier, judged = (_treatment(bench, recommender, window, limits) for window in ("validation", "test"))
     read = inputs_by_model(recommender, guarded_items(bench.dataset))

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from ml.domains import Domain
+from ml.domains.domain import Inputs, Outputs
 from ml.domains.frozen import Frozen
 from ml.errors import BadInput
 
@@ -17,6 +18,12 @@ class TrainingParameters(Frozen):
 
     models: tuple[str, ...] | None = Field(None, description="Retrievers to train; default: the domain's usual ones.")
     as_of: str | None = Field(None, description="Train as of this date (2018-01-01); default: the current features.")
+    inputs: Inputs = Field(
+        "both", description="What models see of users: what is known offline, what they did online, or both."
+    )
+    outputs: Outputs | None = Field(
+        None, description="Slates of what users have not (new), have (owned), or any; default: as the domain declares."
+    )
     seed: int = Field(7, ge=0, lt=2**31, description="Seed of everything that is drawn at random.")
     epochs: int | None = Field(None, ge=1, le=200, description="Passes over the data, for models that make several.")
     embedding_size: int | None = Field(None, ge=4, le=512, description="Dimensions of learned vectors.")
@@ -60,6 +67,14 @@ class TrainingParameters(Frozen):
             return kind.model_validate({**found, **chosen})
         except ValidationError as error:
             raise BadInput(f"parameters of {name}: {describe(error)}") from None
+
+
+class SlateParameters(Frozen):
+    """What a person may choose about the slates that are written for everybody."""
+
+    outputs: Outputs | None = Field(
+        None, description="Items that users have not (new), have (owned), or any (mixed); default: as trained."
+    )
 
 
 def kind_of(model: str) -> type[Frozen]:

@@ -107,7 +107,8 @@ def training_of(bundle: Bundle) -> dict[str, Any]:
 
 
 def _judged(domain: str, challenger: Version, champion: Version | None) -> Decision:
-    dataset, bundle = current_dataset(domain), open_version(domain, challenger)
+    bundle = open_version(domain, challenger)
+    dataset = current_dataset(domain).asked_for(bundle.knowledge.outputs)
     comparison: Comparison
     if champion is None:
         comparison = compare_with_baselines(dataset, bundle, baselines_of(training_of(bundle)))

@@ -14,7 +14,7 @@ from ml.errors import RunFailed
 from ml.steps.judging_fairness import fairness_report
 from ml.steps.record import recorded
 from ml.steps.training import recommender_of
-from ml.steps.workbench import open_workbench
+from ml.steps.workbench import workbench_of
 from ml.tracking import registry, runs
 
 EXAMPLES = 3  # users in the registered model's input example
@@ -31,7 +31,7 @@ def publish(training: dict[str, Any]) -> dict[str, Any]:
         RunFailed: where the index finds less than 98 % of what exact search finds, or where a user whom nobody
             knows would get an empty slate.
     """
-    domain, bench = training["domain"], open_workbench(training["features"], training["seed"])
+    domain, bench = training["domain"], workbench_of(training)
     lineage = lineage_of(training, bench.dataset)
     parts = Sealed(recommender_of(training), bench.dataset, bench.features)
     path = seal(parts, lineage, seed=training["seed"])
@@ -82,5 +82,5 @@ def recipe_of(training: dict[str, Any], features: str) -> dict[str, Any]:
 
 def configuration_of(training: dict[str, Any]) -> str:
     """Identifies what a person chose, whatever the data: two trainings of one configuration differ by freshness."""
-    names = ("models", "quotas", "maximum_candidates", "retriever_parameters", "ranker_parameters")
+    names = ("inputs", "outputs", "models", "quotas", "maximum_candidates", "retriever_parameters", "ranker_parameters")
     return digest({name: training[name] for name in names})

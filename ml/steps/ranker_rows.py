@@ -49,7 +49,7 @@ def ranker_rows(
                 chosen = _drawn(segment, max(round(PRACTISED[segment.name] * share), 1), generator)
                 found = _chosen_rankings(rankings, batch, segment, chosen)
                 candidates = merge(found, quotas, maximum)
-                asked, labels = batch.requests.take(chosen), segment.labels.take(chosen)
+                asked, labels = bench.visible.requests(batch.requests.take(chosen)), segment.labels.take(chosen)
                 parts.append(labelled_frame(asked, labels, candidates, snapshot, negatives, generator))
         return concatenate(parts)
 

@@ -5,9 +5,12 @@ from typing import Any
 
 from ml.bundle.bundle import Bundle
 from ml.bundle.policy import Asking
+from ml.domains import get_domain
+from ml.domains.domain import Outputs
 from ml.logs import get_logger
 from ml.reranking.choice import Choice, Temper
 from ml.settings import settings
+from ml.steps.choices import refuse_unknown_outputs
 from ml.steps.promotion import open_version
 from ml.steps.record import recorded
 from ml.tracking import registry
@@ -19,7 +22,7 @@ log = get_logger(__name__)
 @recorded("recommend")
 def recommend(
     domain: str, user_id: str, k: int = 10, *, channel: str | None = None, risk: Temper | None = None,
-    interests: Sequence[str] = (),
+    interests: Sequence[str] = (), outputs: Outputs | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The champion's slate for one user; an unknown one gets what suits anybody.
 
@@ -30,14 +33,19 @@ def recommend(
         channel: Of marketing, through which the slate is sent; None: the user came by themselves.
         risk: Only what a conservative, or a tolerant, person would see.
         interests: Only items of these categories; none: of any.
+        outputs: Items that the user has not (`new`), has (`owned`), or any (`mixed`); None: what it was trained for.
 
     Returns:
         `user_id`, `model_version`, `items`: a list of `item_id`, `name`, `score` (null: a pin that was no candidate),
         `sources`, `position`, `propensity`, `reasons`; `shortfall` (why there are fewer than K; null where there are
         not), `removed` (candidates taken away, by step) and `rules` (those that took any, as `id@version`).
+
+    Raises:
+        BadInput: There are no such outputs, or the domain does not know what users have.
     """
+    refuse_unknown_outputs(get_domain(domain), outputs)
     version, bundle = champion(domain)
-    (slate,) = bundle.recommend([user_id], k, Asking(Choice(risk, tuple(interests)), channel))
+    (slate,) = bundle.recommend([user_id], k, Asking(Choice(risk, tuple(interests)), channel, outputs))
     if not bundle.knows(user_id):
         log.warning("user %s is unknown as of %s: what suits anybody", user_id, bundle.manifest["as_of"])
     if slate.shortfall:

@@ -72,6 +72,7 @@ def _inputs(dataset: Dataset, champion: Version | None) -> dict[str, Any]:
 
 def _make(dataset: Dataset, champion: Version | None, folder: Path) -> dict[str, Any]:
     bundle = open_version(dataset.domain.name, champion) if champion else None
+    dataset = dataset.asked_for(bundle.knowledge.outputs) if bundle else dataset
     periods, store = _periods(dataset, bundle), FeatureStore.of(dataset)
     drifts = _feature_drifts(dataset, store, periods)
     answers = _answers(dataset, store, bundle, periods) if bundle else None

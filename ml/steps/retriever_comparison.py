@@ -23,7 +23,7 @@ from ml.steps.cost import measured
 from ml.steps.paired import less_first
 from ml.steps.parameters import describe
 from ml.steps.training import DEPTH, Training
-from ml.steps.workbench import Workbench, open_workbench, side_by_side
+from ml.steps.workbench import Workbench, side_by_side, workbench_of
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def compare_parameters(
     """
     usual = training["retriever_parameters"][model]
     parameters = {name: _validated(model, name, {**usual, **changed}) for name, changed in variants.items()}
-    bench = open_workbench(training["features"], training["seed"])
+    bench = workbench_of(training)
     batches = [batch for batch in bench.batches["validation"] if any(part.name in segments for part in batch.segments)]
     found = {name: _measured(bench, batches, segments, model, each) for name, each in parameters.items()}
     return [

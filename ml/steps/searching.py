@@ -16,7 +16,7 @@ from ml.steps.record import recorded
 from ml.steps.studies import Objective, Search, as_dict, refuse_unsearchable, run_search
 from ml.steps.training import DEPTH, Training, describe_training, rankings_of
 from ml.steps.tuned import write_tuned
-from ml.steps.workbench import open_workbench, side_by_side
+from ml.steps.workbench import side_by_side, workbench_of
 
 # What a trial is judged by: a retriever must find, the ranker must order.
 OBJECTIVES = ("validation_all_recall@100", "validation_discoveries_recall@100", "validation_all_ndcg@10")
@@ -78,7 +78,7 @@ def _objective(training: Training, model: str, objective: str) -> Objective:
 
 
 def _retriever_objective(training: Training, name: str, objective: str) -> Objective:
-    bench, kind = open_workbench(training["features"], training["seed"]), get_retriever(name)
+    bench, kind = workbench_of(training), get_retriever(name)
     shared = _shared(training, name)
 
     def value(parameters: dict[str, Any]) -> float:
@@ -91,7 +91,7 @@ def _retriever_objective(training: Training, name: str, objective: str) -> Objec
 
 
 def _ranker_objective(training: Training) -> Objective:
-    bench = open_workbench(training["features"], training["seed"])
+    bench = workbench_of(training)
     rankings = {name: rankings_of(training, name) for name in training["models"]}
     rows = ranker_rows(bench, rankings, training["quotas"], training["maximum_candidates"])
     shared = _shared(training, RANKER)
@@ -119,6 +119,7 @@ def _search(training: Training, model: str, objective: str) -> Search:
     key = digest(
         {
             "features": manifest(Path(training["features"]))["key"], "seed": training["seed"],
+            "inputs": training["inputs"], "outputs": training["outputs"],
             "shared": _shared(training, model),
             "retrievers": training["retriever_parameters"] if model == RANKER else {},
             "code": code_digest(

@@ -12,6 +12,7 @@ from typing import Any
 
 from ml.artifacts import build, digest, manifest, read_json, write_json
 from ml.data.dataset import load_dataset
+from ml.data.visibility import Visibility
 from ml.domains import get_domain
 from ml.errors import BadInput, RunFailed
 from ml.evaluation.replay import load_rankings, rank_batches, save_rankings
@@ -21,13 +22,14 @@ from ml.ranking.recommender import Recommender
 from ml.ranking.selection import best, fit_rankers
 from ml.retrieval import Ranking, Retriever, get_retriever
 from ml.settings import settings
+from ml.steps.choices import refuse_unlearnable_outputs
 from ml.steps.parameters import RANKER, TrainingParameters, parse_parameters
 from ml.steps.ranker_rows import ranker_rows
 from ml.steps.record import recorded
 from ml.steps.training_features import current_features, features_as_of, find_features, refuse_too_little
 from ml.steps.training_log import log_rankers, log_retriever
 from ml.steps.tuned import tuned_parameters
-from ml.steps.workbench import Workbench, open_workbench, ranker_inputs, retriever_inputs, side_by_side
+from ml.steps.workbench import ranker_inputs, retriever_inputs, side_by_side, workbench_of
 
 DEPTH = 100  # the deepest cut that is measured
 log = get_logger(__name__)
@@ -164,13 +166,13 @@ def rankings_of(training: Training, name: str) -> dict[Any, Ranking]:
     return load_rankings(retriever_artifact(training, name) / "rankings.npz")
 
 
-def _ranker_and_quotas(training: Training) -> tuple[Ranker, dict[str, int], int]:
-    folder = ranker_artifact(training)
-    return load_ranker(folder / manifest(folder)["ranker"]), training["quotas"], training["maximum_candidates"]
+def _ranker_and_quotas(training: Training) -> tuple[Ranker, dict[str, int], int, Visibility]:
+    folder, visible = ranker_artifact(training), workbench_of(training).visible
+    return load_ranker(folder / manifest(folder)["ranker"]), training["quotas"], training["maximum_candidates"], visible
 
 
 def _fit(training: Training, name: str, folder: Path) -> dict[str, Any]:
-    bench, kind = _bench(training), get_retriever(name)
+    bench, kind = workbench_of(training), get_retriever(name)
     parameters = kind.Parameters.model_validate(training["retriever_parameters"][name])
     batches = [batch for window in bench.batches.values() for batch in window]
     depth = max(DEPTH, get_domain(training["domain"]).quotas.get(name, 0))  # as deep for a baseline that others choose
@@ -185,7 +187,7 @@ def _fit(training: Training, name: str, folder: Path) -> dict[str, Any]:
 
 
 def _grow(training: Training, folder: Path) -> dict[str, Any]:
-    bench = _bench(training)
+    bench = workbench_of(training)
     rankings = {name: rankings_of(training, name) for name in training["models"]}
     rows = ranker_rows(bench, rankings, training["quotas"], training["maximum_candidates"])
     parameters = {
@@ -198,10 +200,6 @@ def _grow(training: Training, folder: Path) -> dict[str, Any]:
     kept, described = best(fitted), {name: each.described() for name, each in fitted.items()}
     example = rows[0].frame.values[:5].tolist()
     return {"ranker": kept, "metrics": described[kept]["metrics"], "rankers": described, "example": example}
-
-
-def _bench(training: Training) -> Workbench:
-    return open_workbench(training["features"], training["seed"])
 
 
 def _features(domain: str, as_of: str | None) -> Path:
@@ -229,11 +227,15 @@ def describe_training(
     if chosen.as_of is not None:
         first = datetime.fromtimestamp(int(dataset.log.at.min()) / 1e6, UTC)
         refuse_too_little(domain, declared.protocol, windows.as_of, first)
+    Visibility.of(declared, chosen.inputs)  # refuses what cannot be parted
+    if chosen.outputs is not None:
+        refuse_unlearnable_outputs(dataset, chosen.outputs)
     models = chosen.retrievers(declared)
     fitted = dict.fromkeys([*models, *declared.baselines])
     tuned = tuned_parameters(dataset.source.name) | dict(found or {})
     training = {
-        "domain": domain, "features": str(features), "seed": chosen.seed, "models": list(models),
+        "domain": domain, "features": str(features), "seed": chosen.seed, "inputs": chosen.inputs,
+        "outputs": chosen.outputs or declared.outputs, "models": list(models),
         "baselines": list(declared.baselines), "quotas": {name: declared.quotas[name] for name in models},
         "maximum_candidates": declared.maximum_candidates,
         "retriever_parameters": {name: chosen.of_retriever(name, tuned.get(name)).model_dump(mode="json") for name in fitted},

@@ -12,7 +12,7 @@ from ml.bundle.served_ranker import open_ranker
 from ml.bundle.served_retriever import OPENER, write_retriever
 from ml.data.windows import to_micros
 from ml.ranking.plots import plot_importance
-from ml.steps.workbench import open_workbench
+from ml.steps.workbench import workbench_of
 from ml.tracking import models, runs
 
 EXAMPLES = 3  # sessions in the input example of a retriever's model
@@ -26,7 +26,7 @@ def log_retriever(training: dict[str, Any], name: str, folder: Path, metrics: di
         training["parent_run"], name, described["parameters"], metrics,
         curves=described["curves"], tags={"slate.artifact": described["key"], "slate.role": role},
     )  # fmt: skip
-    dataset = open_workbench(training["features"], training["seed"]).dataset
+    dataset = workbench_of(training).dataset
     with tempfile.TemporaryDirectory() as scratch:
         served = Path(scratch) / name
         opened = write_retriever(folder / "model", served, name, dataset.items, to_micros(dataset.windows.t1))

@@ -12,7 +12,9 @@ import numpy as np
 from ml.artifacts import code_digest, manifest
 from ml.data.arrays import Bools
 from ml.data.dataset import Dataset, load_dataset
+from ml.data.visibility import EVERYTHING, Visibility
 from ml.data.windows import to_micros
+from ml.domains.domain import Inputs, Outputs
 from ml.evaluation.arrays import Doubles
 from ml.evaluation.metrics import ACCURACY_NAMES, accuracy
 from ml.evaluation.replay import Key, fingerprint
@@ -29,17 +31,18 @@ VALIDATED = ("all", "discoveries")  # the segments whose validation metrics are 
 
 @dataclass(frozen=True)
 class Workbench:
-    """One `features` artifact, opened for one seed."""
+    """One `features` artifact, opened for one seed, and for models of certain inputs."""
 
-    dataset: Dataset
-    features: FeatureStore
+    dataset: Dataset  # all that is known: cases and rules are of it
+    features: FeatureStore  # those that models may see
     held_out: Bools  # (users,)
     seed: int
+    visible: Visibility = EVERYTHING
 
     @cached_property
     def known(self) -> Dataset:
-        """The data set without the users that no model may learn from."""
-        return without_users(self.dataset, self.held_out)
+        """The data set as models may see it, without the users that none may learn from."""
+        return without_users(self.dataset, self.held_out).limited(self.visible)
 
     @property
     def training_data(self) -> TrainingData:
@@ -84,12 +87,29 @@ class Workbench:
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
+def workbench_of(training: Mapping[str, Any]) -> Workbench:
+    """The workbench of a training."""
+    return open_workbench(training["features"], training["seed"], training["inputs"], training["outputs"])
+
+
 @lru_cache(maxsize=1)
-def open_workbench(features: str, seed: int) -> Workbench:
-    """The workbench of a published `features` artifact; kept open within a process."""
+def open_workbench(features: str, seed: int, inputs: Inputs = "both", outputs: Outputs | None = None) -> Workbench:
+    """The workbench of a published `features` artifact; kept open within a process.
+
+    Args:
+        features: The artifact's folder.
+        seed: Of who is held out, and of all that is drawn.
+        inputs: What models see.
+        outputs: What slates are for; None: what the domain declares.
+
+    Raises:
+        BadInput: The domain does not part its inputs so.
+    """
     dataset = load_dataset(Path(features))
+    dataset = dataset if outputs is None else dataset.asked_for(outputs)
+    visible = Visibility.of(dataset.domain, inputs)
     held_out = held_out_users(dataset, HELD_OUT_SHARE, seed=seed)
-    return Workbench(dataset, FeatureStore.of(dataset), held_out, seed)
+    return Workbench(dataset, FeatureStore.of(dataset).limited(visible), held_out, seed, visible)
 
 
 @contextmanager
@@ -104,6 +124,7 @@ def retriever_inputs(training: dict[str, Any], name: str) -> dict[str, Any]:
     """All that a fitted retriever and its rankings depend on."""
     return {
         "retriever": name, "features": manifest(Path(training["features"]))["key"], "seed": training["seed"],
+        "inputs": training["inputs"], "outputs": training["outputs"],
         "parameters": training["retriever_parameters"][name],
         "code": code_digest(
             "data", "domains", "features", "retrieval", "sessions/hrnn", "sessions/hrnn_retriever", "evaluation",

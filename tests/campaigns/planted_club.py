@@ -131,7 +131,7 @@ class ClubBundle(SimpleNamespace):
         return cls(
             path=dataset.path, manifest={"as_of": AS_OF.isoformat(), "key": "club"}, users=dataset.users,
             items=dataset.items, places=dataset.places, log=dataset.log, catalogue=dataset.catalogue, names=names,
-            knowledge=dataset.knowledge, item_facts=dataset.item_facts, dataset=dataset,
+            knowledge=dataset.knowledge, item_facts=dataset.item_facts, dataset=dataset, visible=dataset.visible,
         )  # fmt: skip
 
     def requests(self, user: Any) -> Any:

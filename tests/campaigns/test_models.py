@@ -1,5 +1,7 @@
 """Both ways to score a list, on a club in which whoever takes one item asks for another in the next month."""
 
+from dataclasses import replace
+
 import numpy as np
 import planted_club as planted
 import pytest
@@ -8,6 +10,8 @@ from ml.campaigns.interest import open_to_telling, outcome, outlooks_before
 from ml.campaigns.propensity import fit_classifiers
 from ml.campaigns.reasons import OTHERWISE, reasons
 from ml.campaigns.segments import SegmentRates
+from ml.data.dataset import Log
+from ml.data.visibility import Visibility
 from ml.data.windows import to_micros
 from ml.retrieval.classifiers.contributions import Contributions, contributions
 from ml.retrieval.contract import State
@@ -45,6 +49,31 @@ def test_what_was_seen_of_the_item_long_ago_does_not_move_its_score(learned):
         for each in (rows, [*rows, sign])
     ]
     np.testing.assert_array_equal(scores[0], scores[1])
+
+
+def test_what_is_not_visible_takes_no_part_in_the_scores(learned):
+    dataset, outlooks, everything = learned
+    offline = Visibility.of(planted.CLUB.model_copy(update={"online_events": ("view",)}), "offline")
+    both = (dataset, replace(dataset, log=with_views(dataset.log, planted.FIRST, planted.OTHER)))
+    models = [fit_classifiers(each.before(SPLIT), outlooks, seed=7, threads=1, visible=offline) for each in both]
+    asked = [planted.requests_at(each, SPLIT) for each in both]
+    scores = [model.score(offline.requests(told)) for model, told in zip(models, asked, strict=True)]
+    np.testing.assert_array_equal(*scores)
+    seeing = fit_classifiers(both[1].before(SPLIT), outlooks, seed=7, threads=1)
+    assert not np.array_equal(seeing.score(asked[1]), everything.score(asked[0]))
+
+
+def with_views(log: Log, bought: int, looked_at: int) -> Log:
+    """The log in which whoever bought the one item looks at the other half a day later."""
+    buyers = np.flatnonzero(log.item == bought)
+    rows = np.sort(np.r_[np.arange(len(log)), buyers], kind="stable")
+    added = np.r_[False, rows[1:] == rows[:-1]]
+    twice = log.where(rows)
+    kind = np.where(added, list(planted.KINDS).index("view"), twice.kind).astype(np.int32)
+    return replace(
+        twice, kind=kind, item=np.where(added, looked_at, twice.item).astype(np.int32),
+        at=twice.at + added * (planted.DAY // 2), target=twice.target & ~added,
+    )  # fmt: skip
 
 
 def test_reasons_name_what_led_to_the_item(learned):

@@ -150,6 +150,13 @@ def test_the_form_of_a_training_offers_what_a_training_takes(bag, domain):
 
 
 @EVERY_DOMAIN
+def test_the_form_of_a_promotion_offers_what_slates_for_everybody_are_for(bag, domain):
+    params = bag["dags"][dag_id(domain.name, "promote")]["params"]
+    assert set(params) == {"outputs"}
+    assert (params["outputs"]["value"], params["outputs"]["schema"]["enum"]) == (None, ["new", "owned", "mixed", None])
+
+
+@EVERY_DOMAIN
 def test_features_may_be_built_as_of_a_day(bag, domain):
     as_of = bag["dags"][dag_id(domain.name, "features")]["params"]["as_of"]
     assert (as_of["value"], as_of["schema"]["format"]) == (None, "date")

@@ -8,7 +8,7 @@ import yaml
 
 from ml.data.schema import absent_columns
 from ml.errors import BadInput
-from ml.features.declarations import load_declarations, supplied
+from ml.features.declarations import load_declarations, made_without, supplied
 
 COUNT = {"aggregation": "count", "events": ["purchase"], "description": "Purchases ever."}
 RATIO = {"aggregation": "ratio", "description": "One over the other."}
@@ -69,3 +69,16 @@ def test_a_source_of_anonymous_clicks_supplies_what_clicks_say() -> None:
     found = supplied(load_declarations(), absent, ("view",))
     assert all("view" in name for name in found.pop("item_features"))
     assert not any(found.values())
+
+
+def test_a_feature_goes_with_the_events_that_it_or_any_of_its_parts_is_made_from() -> None:
+    entities = load_declarations()
+    kept = made_without(entities, ("view",))
+    assert {"purchases", "overdue", "spend"} <= kept["user_features"]
+    assert not {"views", "purchases_per_view", "view_trend"} & (kept["user_features"] | kept["item_features"])
+    assert "session_share" in kept["user_item_features"]  # made of another entity's feature, of purchases too
+    without_purchases = made_without(entities, ("purchase",))
+    assert not {"purchases_per_view", "session_share", "share_of_user"} & set.union(*without_purchases.values())
+    assert "views" in without_purchases["user_features"]
+    assert "display_share" in without_purchases["item_features"]
+    assert made_without(entities, ()) == {entity.mart: set(entity.features) for entity in entities.values()}

@@ -125,6 +125,24 @@ def test_the_next_click_of_a_session_is_learned():
     assert top_k(model.score(asked), 1).item[:, 0].tolist() == [2, 0]
 
 
+def test_where_cadences_are_sessions_all_that_a_cadence_brings_is_asked_for_at_its_beginning():
+    """In one week 8 or 9 is looked at; in the next everybody looks at 2 first, and a day later takes 20 or 21."""
+    outcome = np.random.default_rng(0).integers(0, 2, 200)
+    visits = ((8, 10.0), (2, 17.0), (20, 18.0))
+    events = [
+        shop.Event(user, item + (int(end) if item != 2 else 0), day, user * 10 + number)
+        for user, end in enumerate(outcome) for number, (item, day) in enumerate(visits)
+    ]  # fmt: skip
+    log = shop.log_of(events, 200, shop.ITEMS)
+    dataset = shop.dataset_of(replace(log, target=log.item >= 20))
+    before = replace(dataset, log=shop.log_of([shop.Event(u, 8 + u, 25.0, u) for u in (0, 1)], 2, shop.ITEMS))
+    asked = requests(before)
+    by_cadence = fitted(dataset, session="cadence")
+    assert top_k(by_cadence.score(asked), 1).item[:, 0].tolist() == [20, 21]
+    by_visit = fitted(dataset).request_vectors(asked)[0]
+    assert not np.allclose(by_visit, by_cadence.request_vectors(asked)[0])
+
+
 def shuffled(log: Log, seed: int) -> Log:
     """The lines of each basket in another order, as another file of the same receipts would have them."""
     order = np.lexsort((np.random.default_rng(seed).random(len(log)), log.session, log.at, log.user))
@@ -210,6 +228,12 @@ def test_a_later_basket_moves_the_answer_without_a_new_training(model):
     assert not np.allclose(before, after)
 
 
+def test_what_is_loaded_counts_cadences_as_what_was_saved(tmp_path):
+    model = fitted(shop.planted(), epochs=1, session="cadence")
+    model.save(tmp_path)
+    assert HrnnRetriever.load(tmp_path).reader.clock == model.reader.clock is not None
+
+
 def test_what_is_loaded_scores_as_what_was_saved(model, tmp_path):
     model.save(tmp_path)
     loaded = HrnnRetriever.load(tmp_path)
@@ -237,7 +261,7 @@ def test_a_log_without_anything_to_learn_answers_nothing():
 
 
 def test_windows_cover_every_session_once_and_no_two_users():
-    visits = fitted(shop.planted(), epochs=1).reader.log(shop.planted().log)
+    visits = fitted(shop.planted(), epochs=1).reader.log(shop.planted().log, shop.NOW)
     for seed in range(3):
         starts, stops = windows(visits, 2, np.random.default_rng(seed))
         assert np.array_equal(np.r_[starts[1:], len(visits.steps) - 1], stops)

@@ -7,7 +7,10 @@ import planted_shop as shop
 import pytest
 
 from ml.data.arrays import Ragged
+from ml.data.facts import DAY_US as DAY
 from ml.data.requests import History, Requests
+from ml.domains import Protocol
+from ml.retrieval.classifiers.clock import Clock
 from ml.sessions.hrnn_retriever.reading import Reader
 from ml.sessions.hrnn_retriever.visits import Visits
 
@@ -96,6 +99,27 @@ def test_only_the_latest_sessions_and_steps_and_known_items_are_read():
     assert nested(found) == [[[[7], [8], [9]]]]
 
 
+def at_day(day: float) -> int:
+    return int(day * DAY)
+
+
+def test_where_cadences_are_sessions_all_that_was_done_in_one_is_a_session():
+    weekly = Clock(Protocol(cadence_days=7))
+    lines = [(1, at_day(80), 0), (2, at_day(86), 1), (3, at_day(86.5), 1), (4, at_day(92), 2), (5, at_day(99.9), 2)]
+    asked = replace(requests(history(lines)), moment=np.array([at_day(100)]))
+    by_week, _ = replace(reader(sessions=9), clock=weekly).requests(asked)
+    assert nested(by_week) == [[[[2]], [[3], [4], [5]], [[6]]]]
+    later = replace(asked, moment=np.array([at_day(101)]))  # weeks are counted back from the moment
+    assert nested(replace(reader(sessions=9), clock=weekly).requests(later)[0]) == [[[[2], [3], [4]], [[5]], [[6]]]]
+
+
+def test_where_cadences_are_sessions_a_current_session_is_one_of_its_own():
+    asked = replace(requests(history([(1, at_day(99), 0)]), [[3]]), moment=np.array([at_day(100)]))
+    found, in_session = replace(reader(), clock=Clock(Protocol(cadence_days=7))).requests(asked)
+    assert nested(found) == [[[[2]], [[4]]]]
+    assert in_session.all()
+
+
 @pytest.mark.parametrize("sets", [True, False])
 def test_whether_sessions_are_sets_is_seen_in_the_log(sets):
     events = [
@@ -111,6 +135,6 @@ def test_whether_sessions_are_sets_is_seen_in_the_log(sets):
 def test_a_log_is_read_with_what_a_recommendation_should_bring_about():
     log = shop.log_of([shop.Event(0, 3, 1.0, 0), shop.Event(0, 4, 1.0, 0)], 1, shop.ITEMS)
     log = replace(log, target=log.item == 4)
-    visits = Reader.of(log, minimum_count=1, sessions=1, steps=1).log(log)
+    visits = Reader.of(log, minimum_count=1, sessions=1, steps=1).log(log, 2)
     assert nested(visits) == [[[[1, 2]]]]
     assert visits.wanted.tolist() == [False, True]

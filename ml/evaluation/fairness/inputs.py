@@ -81,10 +81,11 @@ def input_matrix(
         guarded: (items,) which items are.
         facts: The facts of users that some model reads for guarded items.
     """
-    parts = [_described(recommender, requests.take(rows), snapshot, guarded) for rows in chunks(len(requests))]
-    columns = [np.concatenate(parts), _counts(requests, _frequent(requests, len(guarded)))]
+    seen = recommender.visible.requests(requests)
+    parts = [_described(recommender, seen.take(rows), snapshot, guarded) for rows in chunks(len(seen))]
+    columns = [np.concatenate(parts), _counts(seen, _frequent(seen, len(guarded)))]
     if facts:
-        columns.append(requests.facts.select(facts).values)
+        columns.append(seen.facts.select(facts).values)
     return np.concatenate(columns, axis=1)
 
 

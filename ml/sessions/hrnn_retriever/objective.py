@@ -42,9 +42,14 @@ class Vectors:
 class Objective:
     """The mean loss of a batch of visits."""
 
-    def __init__(self, network: HrnnNetwork, negatives: Negatives, prior: Tensor, random: np.random.Generator) -> None:
-        """Of a network and what is added to its logits (V + 1,), with drawn negatives; `random` parts the baskets."""
-        self.network, self.negatives, self.prior, self.random = network, negatives, prior, random
+    def __init__(
+        self, network: HrnnNetwork, negatives: Negatives, prior: Tensor, random: np.random.Generator, *, whole: bool
+    ) -> None:
+        """Of a network and what is added to its logits (V + 1,), with drawn negatives; `random` parts the baskets.
+
+        Where sessions are `whole`, all that one brings is asked for at its beginning, else its first step.
+        """
+        self.network, self.negatives, self.prior, self.random, self.whole = network, negatives, prior, random, whole
 
     def __call__(self, visits: Visits) -> Tensor | None:
         """Sampled softmax with the correction of log-q, each target counting the same; None: nothing is asked."""
@@ -66,17 +71,18 @@ class Objective:
         return Vectors(of, functional.normalize(of), position[: -len(drawn)], drawn, position[-len(drawn) :])
 
     def _beginnings(self, visits: Visits, found: Trace) -> Asked:
-        """The first step of each session of a known user, asked of the state in which the session starts."""
+        """The first step of each session of a known user, or all, asked of the state in which the session starts."""
         session = np.flatnonzero(found.before.known.cpu().numpy())
         start = self.network.start(_rows(found.before, session))
-        return _asked(start, visits, visits.steps[session])
+        first = visits.steps[session]
+        return _asked(start, visits, first, visits.steps[session + 1] if self.whole else first + 1)
 
     def _sequels(self, visits: Visits, found: Trace) -> Asked:
         """Each step after its session's first, asked of the state after the step before it."""
         later = np.ones(len(visits.items), bool)
         later[visits.steps[:-1]] = False
         step = np.flatnonzero(later)
-        return _asked(found.states[_tensor(step - 1, found.states)], visits, step)
+        return _asked(found.states[_tensor(step - 1, found.states)], visits, step, step + 1)
 
     def _rests(self, visits: Visits, found: Trace, vectors: Vectors) -> Asked:
         """A random half of each step of several items, asked of the state after the other half."""
@@ -112,11 +118,11 @@ def halves(offsets: Ints, random: np.random.Generator) -> tuple[Ints, np.ndarray
     return row, hidden
 
 
-def _asked(states: Tensor, visits: Visits, step: Ints) -> Asked:
-    """The wanted items of these steps (M,), asked of these states."""
-    offsets, at = take_ranges(visits.items.offsets[step], visits.items.offsets[step + 1])
+def _asked(states: Tensor, visits: Visits, first: Ints, stop: Ints) -> Asked:
+    """The wanted items of these ranges of steps (M,), asked of these states."""
+    offsets, at = take_ranges(visits.items.offsets[first], visits.items.offsets[stop])
     wanted = visits.wanted[at]
-    return Asked(states, np.repeat(np.arange(len(step)), np.diff(offsets))[wanted], at[wanted])
+    return Asked(states, np.repeat(np.arange(len(first)), np.diff(offsets))[wanted], at[wanted])
 
 
 def _rows(user: UserState, rows: Ints) -> UserState:

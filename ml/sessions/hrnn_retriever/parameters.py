@@ -19,6 +19,11 @@ class HrnnRetrieverParameters(Frozen):
     user: Literal["none", "init", "all"] = Field(
         "init", description="What a user's earlier sessions do: nothing, start the session's state, or feed each step."
     )
+    session: Literal["visit", "cadence"] = Field(
+        "visit",
+        description="What one session of the network is: a visit, at whose beginning its first step is asked for, or all "
+        "that a user did in a cadence, such as a month, at whose beginning all that the user then takes is.",
+    )
     history_sessions: int = Field(16, ge=1, le=1024, description="Latest sessions of a user that are read.")
     session_steps: int = Field(50, ge=1, le=10_000, description="Latest steps of a session that are read.")
     minimum_count: int = Field(5, ge=1, description="Events before t1 that earn an item a vector.")

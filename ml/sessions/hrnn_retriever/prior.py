@@ -18,6 +18,6 @@ def log_shares(counts: Reals | Ints) -> Floats:
 
 
 def recent_prior(log: Log, known: Indices, as_of: int, half_life_days: float) -> Floats:
-    """(V,) log shares of the events before an instant, decayed to it."""
-    weight = decay(as_of - log.at, half_life_days)
+    """(V,) log shares of the target events before an instant, decayed to it: of what is taken, not of what is looked at."""
+    weight = decay(as_of - log.at, half_life_days) * log.target
     return log_shares(np.bincount(log.item, weight, minlength=log.items)[known])

@@ -11,10 +11,12 @@ import numpy as np
 from ml.data.arrays import Bools, Indices, Ints, Ragged
 from ml.data.dataset import Log
 from ml.data.requests import History, Requests
+from ml.retrieval.classifiers.clock import Clock
 from ml.retrieval.history import sessions_since
 from ml.sessions.hrnn_retriever.visits import Visits
 
-CURRENT = -2  # the number of every current session: no session of a log has it
+CURRENT = np.iinfo(np.int32).max  # the number of every current session: no session of a log has it
+LONGEST = 120  # cadences; what is older is one session
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Reader:
     sets: bool  # whether the shop's sessions are sets (till receipts), not sequences (clicks)
     sessions: int  # latest sessions that are read
     steps: int  # latest steps of a session that are read
+    clock: Clock | None = None  # where all events of a cadence are one session; None: as the log parts them
 
     @cached_property
     def number(self) -> Indices:
@@ -35,14 +38,15 @@ class Reader:
         return number
 
     @classmethod
-    def of(cls, log: Log, *, minimum_count: int, sessions: int, steps: int) -> "Reader":
+    def of(cls, log: Log, *, minimum_count: int, sessions: int, steps: int, clock: Clock | None = None) -> "Reader":
         """The reader of a shop with this log."""
         known = np.flatnonzero(np.bincount(log.item, minlength=log.items) >= minimum_count)
-        return cls(known.astype(np.int32), log.items, _are_sets(log), sessions, steps)
+        return cls(known.astype(np.int32), log.items, _are_sets(log), sessions, steps, clock)
 
-    def log(self, log: Log) -> Visits:
-        """All sessions of each user."""
-        history, kept = self._numbered(log.history())
+    def log(self, log: Log, as_of: int) -> Visits:
+        """All sessions of each user; cadences are counted back from an instant (microseconds since 1970 UTC)."""
+        parted = self._parted(log.history(), np.full(log.users, as_of, np.int64))
+        history, kept = self._numbered(parted)
         return Visits.of(history, log.target[kept]).latest_steps(self.steps)
 
     def requests(self, requests: Requests) -> tuple[Visits, Bools]:
@@ -59,10 +63,17 @@ class Reader:
         """The latest sessions of each request, without the current one."""
         history = requests.history
         stops = history.offsets[1:] - np.where(_holds_session(requests), requests.session.lengths, 0)
-        history, _ = self._numbered(history.cut(history.offsets[:-1], stops))
+        history, _ = self._numbered(self._parted(history.cut(history.offsets[:-1], stops), requests.moment))
         recent = sessions_since(history) < self.sessions
         stops = history.offsets[1:]
         return history.cut(stops - np.bincount(history.rows[recent], minlength=len(history)), stops)
+
+    def _parted(self, history: History, moment: Ints) -> History:
+        """The same events in the sessions that are read: their own, or cadences back from the moments (R,)."""
+        if self.clock is None:
+            return history
+        ago = self.clock.passed(history.at, moment[history.rows], LONGEST)
+        return replace(history, session=(-ago).astype(np.int32))
 
     def _numbered(self, history: History) -> tuple[History, Ints]:
         """The events with items that have a vector, by their 1-based number, and which events these are."""

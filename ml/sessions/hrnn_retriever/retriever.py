@@ -3,14 +3,16 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from ml.artifacts import read_json, write_json
 from ml.data.arrays import Bools, Floats
 from ml.data.requests import Requests
+from ml.domains import Protocol
 from ml.domains.frozen import Frozen
+from ml.retrieval.classifiers.clock import Clock
 from ml.retrieval.contract import State, TrainingData
 from ml.sessions.hrnn_retriever.parameters import HrnnRetrieverParameters
 from ml.sessions.hrnn_retriever.prior import recent_prior
@@ -51,8 +53,11 @@ class HrnnRetriever:
         reader = Reader.of(
             log, minimum_count=parameters.minimum_count, sessions=parameters.sessions_read,
             steps=parameters.session_steps,
+            clock=Clock(data.dataset.domain.protocol) if parameters.session == "cadence" else None,
         )  # fmt: skip
-        network, curve = train(reader.log(log), len(reader.known), parameters, seed=data.seed, threads=data.threads)
+        network, curve = train(
+            reader.log(log, data.as_of), len(reader.known), parameters, seed=data.seed, threads=data.threads
+        )
         prior = recent_prior(log, reader.known, data.as_of, parameters.half_life_days)
         return cls(parameters, reader, network, prior, {"training_loss": curve})
 
@@ -100,8 +105,11 @@ class HrnnRetriever:
         save_file(dict(self.network.state_dict()), folder / WEIGHTS)
         np.save(folder / KNOWN, self.reader.known, allow_pickle=False)
         np.save(folder / PRIOR, self.prior, allow_pickle=False)
+        read: dict[str, Any] = {"items": self.reader.items, "sets": self.reader.sets, "protocol": None}
+        if (clock := self.reader.clock) is not None:
+            read["protocol"] = clock.protocol.model_dump(mode="json")
         described = {"parameters": self.parameters.model_dump(mode="json"), "curves": self.curves}
-        write_json(folder / DESCRIPTION, {**described, "items": self.reader.items, "sets": self.reader.sets})
+        write_json(folder / DESCRIPTION, {**described, **read})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -115,8 +123,9 @@ class HrnnRetriever:
         known = np.load(folder / KNOWN, allow_pickle=False)
         network = HrnnNetwork(len(known), parameters.network)
         network.load_state_dict(load_file(folder / WEIGHTS))
+        clock = Clock(Protocol.model_validate(described["protocol"])) if described.get("protocol") else None
         reader = Reader(
-            known, described["items"], described["sets"], parameters.sessions_read, parameters.session_steps
+            known, described["items"], described["sets"], parameters.sessions_read, parameters.session_steps, clock
         )
         prior = np.load(folder / PRIOR, allow_pickle=False)
         return cls(parameters, reader, network.eval(), prior, described["curves"])

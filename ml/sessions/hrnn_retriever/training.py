@@ -40,8 +40,10 @@ def train(
         network = HrnnNetwork(items, parameters.network).to(device)
         counts = np.bincount(visits.items.values, minlength=items + 1)[1:]
         negatives = Negatives(counts, parameters.negatives, parameters.negative_power, random, device)
-        prior = torch.from_numpy(np.r_[np.float32(0), log_shares(counts)]).to(device)
-        curve = _epochs(visits, parameters, Objective(network, negatives, prior, random), random) if items else []
+        wanted = np.bincount(visits.items.values[visits.wanted], minlength=items + 1)[1:]
+        prior = torch.from_numpy(np.r_[np.float32(0), log_shares(wanted)]).to(device)
+        objective = Objective(network, negatives, prior, random, whole=parameters.session == "cadence")
+        curve = _epochs(visits, parameters, objective, random) if items else []
         return network.cpu().eval(), curve
 
 
