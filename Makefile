@@ -1,6 +1,7 @@
 # A fresh Linux or macOS machine needs Python 3.11 and make: `make demo`, then `make ui`.
 PYTHON ?= python3.11
 DOMAIN ?= retail
+WORKERS ?= 2 # processes that share the tests
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -29,7 +30,7 @@ test: setup ## Lint, check types and import layers, run the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: setup ## Show the time and memory of every stage of the demo
 	$(BIN)/slate bench demo

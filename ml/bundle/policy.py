@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ml.artifacts import read_json, write_json
-from ml.data.arrays import Floats, Indices, Ragged, Strings
+from ml.data.arrays import Floats, Indices, Ints, Ragged, Strings
 from ml.data.facts import FactTable
 from ml.data.knowledge import Knowledge
 from ml.data.occurrences import Occurrences
@@ -18,7 +18,7 @@ from ml.domains.domain import Domain, Outputs
 from ml.domains.eligibility import Eligibility
 from ml.domains.reranking import Reranking
 from ml.features.store import Snapshot
-from ml.ranking.recommender import Recommender
+from ml.ranking.recommender import Recommender, Slates
 from ml.reranking.catalogue import Catalogue
 from ml.reranking.choice import Choice
 from ml.reranking.eligibility import Decisions, ItemsSeen, decide
@@ -26,6 +26,8 @@ from ml.reranking.past import Intervals
 from ml.reranking.pool import Pool
 from ml.reranking.reranker import Reranked, Reranker
 
+# The K best candidates of some of R requests, by their rows (None: of all).
+Ranked = Callable[[Ints | None, int], Slates]
 POLICY, SHELF = "policy.json", "shelf.parquet"
 
 
@@ -48,6 +50,18 @@ class Answer:
     reranked: Reranked
     asking: Asking
 
+    def cut_short(self, depth: int) -> Ints:
+        """The rows whose slates are short although the ranker had more than so many candidates, perhaps."""
+        short = (self.reranked.item < 0).any(axis=1) & (self.pool.item[:, depth - 1] >= 0)
+        return np.flatnonzero(short)
+
+    def with_rows(self, rows: Ints, other: "Answer") -> "Answer":
+        """The same with these requests answered as the others."""
+        return Answer(
+            self.requests, self.pool.with_rows(rows, other.pool), self.decisions.with_rows(rows, other.decisions),
+            self.reranked.with_rows(rows, other.reranked), self.asking,
+        )  # fmt: skip
+
     def rules_of(self, row: int) -> tuple[str, ...]:
         """The rules that took something from one request's candidates, as `id@version`."""
         declared = self.decisions.eligibility
@@ -69,13 +83,35 @@ class Policy:
         asking: Asking,
     ) -> Answer:  # fmt: skip
         """The slates of these requests: the one way from candidates to what somebody sees."""
-        declared, catalogue = self.reranker.policy, self.reranker.catalogue
-        ranked = recommender.recommend(requests, snapshot, max(k, declared.pool), exclude=exclude)
-        pool = Pool(ranked.item, ranked.score, ranked.sources).with_pinned(declared.pins, catalogue, exclude)
+
+        def ranked(rows: Ints | None, depth: int) -> Slates:
+            asked, without = (
+                (requests, exclude) if rows is None else (requests.take(rows), exclude and exclude.take(rows))
+            )
+            return recommender.recommend(asked, snapshot, depth, exclude=without)
+
+        return self.arranged(ranked, recommender.maximum, requests, k, exclude, asking)
+
+    def arranged(
+        self, ranked: Ranked, maximum: int, requests: Requests, k: int, exclude: Ragged | None, asking: Asking
+    ) -> Answer:
+        """The slates of the best candidates of these requests, however they are ranked.
+
+        Where too little is left of the pool for a full slate, all candidates that there are (`maximum`) are judged.
+        """
+        depth = max(k, self.reranker.policy.pool)
+        answer = self._of(ranked(None, depth), requests, k, exclude, asking)
+        if depth >= maximum or not len(short := answer.cut_short(depth)):
+            return answer
+        without = exclude and exclude.take(short)
+        return answer.with_rows(short, self._of(ranked(short, maximum), requests.take(short), k, without, asking))
+
+    def _of(self, ranked: Slates, requests: Requests, k: int, exclude: Ragged | None, asking: Asking) -> Answer:
+        candidates = Pool(ranked.item, ranked.score, ranked.sources)
+        pool = candidates.with_pinned(self.reranker.policy.pins, self.reranker.catalogue, exclude)
         decisions = self.judge(requests, pool.item, asking.channel)
-        return Answer(
-            requests, pool, decisions, self.reranker.rerank(pool, decisions.allowed, requests, asking.choice, k), asking
-        )  # fmt: skip
+        found = self.reranker.rerank(pool, decisions.allowed, requests, asking.choice, k)
+        return Answer(requests, pool, decisions, found, asking)
 
     def judge(self, requests: Requests, item: Indices, channel: str | None) -> Decisions:
         """What the rules say of these candidates (R, C)."""
@@ -95,14 +131,21 @@ def load_policy(
 ) -> Policy:
     """What `save_policy` wrote, with what it reads of a bundle's items (their vectors only if need be) and events."""
     declared: dict[str, Any] = read_json(folder / POLICY)
+    eligibility = Eligibility.model_validate(declared["eligibility"])
     reranking = Reranking.model_validate(declared["reranking"])
     shelf = pd.read_parquet(folder / SHELF)
+    return policy_of(eligibility, reranking, catalogue, shelf, facts, knowledge, vectors)
+
+
+def policy_of(
+    eligibility: Eligibility, reranking: Reranking, catalogue: pd.DataFrame, shelf: pd.DataFrame, facts: FactTable,
+    knowledge: Knowledge, vectors: Callable[[], Floats | None],
+) -> Policy:  # fmt: skip
+    """A policy with what it reads of items and events, whether sealed or not."""
     found = vectors() if reranking.diversity.vectors > 0 else None
     items = Catalogue.of(catalogue.assign(**{name: shelf[name] for name in shelf}), facts, found)
     reranker = Reranker(reranking, items, _intervals(reranking, knowledge, len(items)))
-    return Policy(
-        Eligibility.model_validate(declared["eligibility"]), ItemsSeen.of(catalogue, facts), reranker
-    )  # fmt: skip
+    return Policy(eligibility, ItemsSeen.of(catalogue, facts), reranker)
 
 
 def _intervals(policy: Reranking, knowledge: Knowledge, items: int) -> Intervals:

@@ -90,7 +90,7 @@ def _write(folder: Path, parts: Sealed, *, seed: int) -> dict[str, Any]:
 
 def _index(folder: Path, recommender: Recommender, dataset: Dataset, as_of: int, *, seed: int) -> dict[str, Any] | None:
     """Index the vectors of the first retriever that has any; `None` where there is none."""
-    name = next((name for name, model in recommender.retrievers.items() if _has_vectors(model)), None)
+    name = indexed_retriever(recommender)
     if name is None:
         log.warning("no retriever of this bundle has item vectors: similar items will not be found")
         return None
@@ -101,6 +101,11 @@ def _index(folder: Path, recommender: Recommender, dataset: Dataset, as_of: int,
     described = {"retriever": name, **measured.describe()}
     log.info("index of %d item vectors of %s: %s", len(vectors), name, described)
     return described
+
+
+def indexed_retriever(recommender: Recommender) -> str | None:
+    """The first retriever that has vectors; None where there is none."""
+    return next((name for name, model in recommender.retrievers.items() if _has_vectors(model)), None)
 
 
 def _has_vectors(model: object) -> bool:

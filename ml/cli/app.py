@@ -311,20 +311,24 @@ def package(
 
 @app.command(
     "contact-list",
-    epilog="Example: `slate contact-list --product ind_tjcr_fin_ult1 --share 0.10 --channel email --domain banking`",
+    epilog="Example: `slate contact-list --product ind_nomina_ult1 --share 0.10 --channel email --domain banking`",
 )
 def contact_list(
     item: Annotated[str, typer.Option("--product", "--item", help="Identifier of the item.")],
     domain: DomainOption = DEFAULT_DOMAIN,
     share: Annotated[float, typer.Option(help="Share of those who may be told, from 0 to 1.")] = 0.1,
-    channel: ChannelOption = None,
+    channel: Annotated[
+        str | None, typer.Option(help="Through which they are told; default: any that each user agreed to.")
+    ] = None,
     seed: SeedOption = 7,
+    force: Annotated[bool, typer.Option(help="Write a list that passes a limit of fairness; needs a reason.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Why the limit is overruled.")] = None,
     json: JsonOption = False,
 ) -> None:
     """The users likeliest to want an item before they ask for it, with reasons, and a control group held back."""
     from ml import steps
 
-    result = steps.contact_list(domain, item, share, channel, seed=seed)
+    result = steps.contact_list(domain, item, share, channel, seed=seed, force=force, reason=reason)
     output.emit(result, json, output.fields("Contact list"))
 
 

@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from ml.cli import output
-from ml.cli.options import BasketsConfigOption, DomainOption, JsonOption, SeedOption, SessionsConfigOption
+from ml.cli.options import (
+    BasketsConfigOption,
+    DomainOption,
+    JsonOption,
+    SeedOption,
+    SessionsConfigOption,
+    WriteOption,
+)
 from ml.domains import DEFAULT_DOMAIN, GENERATED_DOMAIN
 
 bench = typer.Typer(no_args_is_help=True, help="Measure it on this machine.")
@@ -14,7 +21,7 @@ bench = typer.Typer(no_args_is_help=True, help="Measure it on this machine.")
 
 @bench.command("demo", epilog="Examples: `slate bench demo --json` · `slate bench demo --write docs/benchmark.md`")
 def bench_demo(
-    write: Annotated[Path | None, typer.Option(help="Also write this Markdown page.")] = None,
+    write: WriteOption = None,
     json: JsonOption = False,
 ) -> None:
     """Time and memory of each stage of the demo's turns."""
@@ -177,12 +184,17 @@ def bench_ceiling(
     domain: DomainOption = GENERATED_DOMAIN,
     seeds: Annotated[list[int], typer.Option(min=0, help="Seed of generated data; repeatable.")] = [41],  # noqa: B006
     customers: Annotated[int, typer.Option(min=1000, help="How many are generated for each seed.")] = 20_000,
+    write: WriteOption = None,
     json: JsonOption = False,
 ) -> None:
     """The recommender's share of the best that anybody could reach, on generated data."""
     from ml import steps
+    from ml.steps.ceiling_benchmark_page import write_ceiling_page
 
-    output.emit(steps.bench_ceiling(domain, seeds=seeds, customers=customers), json, output.ceiling)
+    found = steps.bench_ceiling(domain, seeds=seeds, customers=customers)
+    if write:
+        write_ceiling_page(found, write)
+    output.emit(found, json, output.ceiling)
 
 
 @bench.command("early-interest", epilog="Example: `slate bench early-interest --domain banking --json`")

@@ -1,11 +1,13 @@
 """Options that several commands take."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 DomainOption = Annotated[str, typer.Option("--domain", help="The declared domain to work on.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+WriteOption = Annotated[Path | None, typer.Option(help="Also write this Markdown page.")]
 AsOfOption = Annotated[
     str | None, typer.Option("--as-of", help="Only what was known before this date; default: the end of the data.")
 ]

@@ -272,16 +272,16 @@ def _percent(metric: Mapping[str, float | None], middle: str = "mean") -> str:
 
 
 def ceiling(document: Mapping[str, Any]) -> Iterable[Table]:
-    """Render what each model reaches of the ceiling, with intervals, a table a seed."""
+    """Render what each model reaches of the ceiling, with intervals, a table a seed and a month."""
 
     def interval(value: Mapping[str, float | None], digits: int) -> str:
         return " ".join(f"{value[name]:.{digits}f}" for name in ("mean", "low", "high") if value[name] is not None)
 
-    for seed in dict.fromkeys(row["seed"] for row in document["rows"]):
-        rows = [row for row in document["rows"] if row["seed"] == seed]
-        title = f"{document['domain']}, {document['customers']:,} generated, " + (
-            "all seeds" if seed is None else f"seed {seed}"
-        )
+    for seed, month in dict.fromkeys((row["seed"], row["month"]) for row in document["rows"]):
+        rows = [row for row in document["rows"] if (row["seed"], row["month"]) == (seed, month)]
+        part = "all seeds" if seed is None else f"seed {seed}"
+        when = "" if month is None else f", from {month}"
+        title = f"{document['domain']}, {document['customers']:,} generated, {part}{when}"
         cells = [
             (row["model"], row["kind"], f"{row['cases']:,}", interval(row["map@7"], 4), interval(row["share"], 3))
             for row in rows

@@ -70,6 +70,15 @@ class Ragged:
         return Ragged(offsets, self.values[positions])
 
 
+def with_rows(values: NDArray[Any], rows: Ints, others: NDArray[Any], missing: object) -> NDArray[Any]:
+    """(R, max(C, D)) the values (R, C), but in these S rows the others (S, D); `missing` stands beyond the shorter."""
+    found = np.full((len(values), max(values.shape[1], others.shape[1])), missing, values.dtype)
+    found[:, : values.shape[1]] = values
+    found[rows] = missing
+    found[rows, : others.shape[1]] = others
+    return found
+
+
 def distinct(values: Ints) -> Ints:
     """The distinct values in ascending order.
 

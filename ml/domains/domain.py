@@ -158,6 +158,8 @@ class Domain(Frozen):
         self.eligibility.check(self.user_facts, self.item_facts, self.data_rules.event_types)
         self.campaigns.check(self.user_facts, self.data_rules.event_types)
         self.reranking.check(self.item_facts, self.data_rules.event_types)
+        if self.campaigns.asked and not self.eligibility.channels:
+            raise ValueError("campaigns tell users through channels that they agreed to: add a rule of consent")
         return self
 
     @model_validator(mode="after")

@@ -71,6 +71,12 @@ class Eligibility(Frozen):
         return tuple(sorted({kind for rule in self.rules for kind in rule.event_types}))
 
     @property
+    def channels(self) -> tuple[str, ...]:
+        """The marketing channels to which users may consent, as the rules of consent declare them."""
+        named = (rule.channels for rule in self.rules if isinstance(rule, Consent))
+        return tuple(dict.fromkeys(channel for channels in named for channel in channels))
+
+    @property
     def digest(self) -> str:
         """SHA-256 of all that is declared, which a logged decision names."""
         declared = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)

@@ -3,6 +3,7 @@
 A rule only says what it reads and what must hold; `ml.reranking.eligibility` judges it.
 """
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -10,7 +11,7 @@ from pydantic import Field, model_validator
 from ml.domains.frozen import Frozen
 
 
-class Rule(Frozen):
+class Rule(Frozen, ABC):
     """What every rule says about itself."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -26,9 +27,9 @@ class Rule(Frozen):
         return f"{self.id}@{self.version}"
 
     @property
+    @abstractmethod
     def condition(self) -> str:
         """What must hold, in one line."""
-        raise NotImplementedError
 
     @property
     def user_facts(self) -> dict[str, str]:

@@ -7,14 +7,13 @@ from typing import Any
 from ml.evaluation.leaderboard import HEADLINE, Document
 from ml.evaluation.rendering import rows_of, segments_of
 
-_COLOURS = {"baseline": "#7f7f7f", "retriever": "#1f77b4", "ranker": "#9467bd", "recommender": "#d62728"}
+COLOURS = {"baseline": "#7f7f7f", "retriever": "#1f77b4", "ranker": "#9467bd", "recommender": "#d62728"}
 
 
 def forest_plot(
     document: Document, path: Path, *, segments: Sequence[str] | None = None, metric: str = HEADLINE
 ) -> None:
     """Draw one metric of every model with its interval, a panel a segment (default: all), into a PNG file."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     names = segments_of(document) if segments is None else segments
@@ -22,9 +21,16 @@ def forest_plot(
     down = -(-len(names) // across)
     models = max(len(rows_of(document, name)) for name in names)
     figure = Figure(figsize=(4.6 * across, (1.2 + 0.26 * models) * down), layout="constrained")
-    FigureCanvasAgg(figure)
     for place, name in enumerate(names):
         _panel(figure.add_subplot(down, across, place + 1), document, name, metric)
+    saved(figure, path)
+
+
+def saved(figure: Any, path: Path) -> None:
+    """Draw a matplotlib `Figure` into a PNG file, which appears whole."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)
     beside = path.with_name(f".{path.name}")
     figure.savefig(beside, format="png", dpi=110)
     beside.replace(path)
@@ -33,7 +39,7 @@ def forest_plot(
 def _panel(axes: Any, document: Document, segment: str, metric: str) -> None:
     rows = [row for row in rows_of(document, segment)[::-1] if row["metrics"][metric]["mean"] is not None]
     for place, row in enumerate(rows):
-        found, colour = row["metrics"][metric], _COLOURS[row["kind"]]
+        found, colour = row["metrics"][metric], COLOURS[row["kind"]]
         axes.plot(found["mean"], place, "o", color=colour, markersize=5)
         if found["low"] is not None:
             axes.plot([found["low"], found["high"]], [place, place], color=colour, linewidth=1.6)

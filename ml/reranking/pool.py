@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.data.arrays import Floats, Indices, Ints, Ragged
+from ml.data.arrays import Floats, Indices, Ints, Ragged, with_rows
 from ml.domains.reranking import Pin
 from ml.reranking.catalogue import Catalogue
 
@@ -46,3 +46,11 @@ class Pool:
             place[np.flatnonzero(catalogue.ids == pin.item_id)] = pin.position - 1
         found: Ints = place[self.item]
         return found
+
+    def with_rows(self, rows: Ints, other: "Pool") -> "Pool":
+        """The same with the candidates of these requests replaced by the others."""
+        return Pool(
+            with_rows(self.item, rows, other.item, -1),
+            with_rows(self.score, rows, other.score, -np.inf),
+            with_rows(self.sources, rows, other.sources, 0),
+        )

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ml.data.arrays import Bools, Indices, Ints, Reals
+from ml.data.arrays import Bools, Indices, Ints, Reals, with_rows
 from ml.data.facts import DAY_US
 from ml.data.occurrences import NEVER
 from ml.data.requests import Requests
@@ -37,6 +37,10 @@ class Removal:
         """(R, S) how many candidates each step took away that none before it had."""
         first = self.bits & -self.bits  # the lowest bit
         return np.stack([(self.there & (first == 1 << step)).sum(axis=1) for step in range(len(STEPS))], axis=1)
+
+    def with_rows(self, rows: Ints, other: "Removal") -> "Removal":
+        """The same with these requests replaced by the others."""
+        return Removal(with_rows(self.bits, rows, other.bits, 0), with_rows(self.there, rows, other.there, False))
 
     @staticmethod
     def named(bits: int) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """From the ranker's candidates to slates: take away, weigh, arrange, and make sure that nothing came back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -44,6 +44,13 @@ class Reranked:
             return NO_CANDIDATES
         eligible = there & (self.removal.bits[row] & 1 == 0)
         return NOTHING_LEFT if eligible.any() else NO_ELIGIBLE
+
+    def with_rows(self, rows: Ints, other: "Reranked") -> "Reranked":
+        """The same with these requests' slates, of as many places, replaced by the others."""
+        changed = {each.name: getattr(self, each.name).copy() for each in fields(self) if each.name != "removal"}
+        for name, values in changed.items():
+            values[rows] = getattr(other, name)
+        return Reranked(**changed, removal=self.removal.with_rows(rows, other.removal))
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,11 @@ from ml.data.dataset import Dataset
 from ml.data.requests import Requests
 from ml.data.windows import to_micros
 from ml.errors import BadInput
-from ml.evaluation.arrays import Doubles
-from ml.evaluation.evaluation import Evaluation, Results, Scores
+from ml.evaluation.evaluation import Evaluation, Results
 from ml.evaluation.judging import evaluate as judge_models
 from ml.evaluation.protocol import Kind, Mode, Rankable
 from ml.evaluation.replay import ReplayedRecommender, ReplayedRetriever
-from ml.evaluation.significance import intervals, means, resampled_means
+from ml.evaluation.shares import by_moment, share_rows, together
 from ml.features.store import Snapshot
 from ml.logs import get_logger
 from ml.retrieval.contract import Ranking, State
@@ -34,6 +33,7 @@ from ml.steps.workbench import evaluation_inputs, workbench_of
 
 CEILING = "ceiling"
 METRIC = "map@7"
+RESAMPLING_SEED = 7
 log = get_logger(__name__)
 
 
@@ -49,10 +49,11 @@ def bench_ceiling(domain: str, *, seeds: Sequence[int], customers: int) -> dict[
         customers: How many are generated.
 
     Returns:
-        `rows`, one a seed (null: all seeds together) and model: `model`, `kind`, `cases`, `map@7` over the users who
-        took something, and `share`, its ratio to the ceiling's on the same cases. Users who took nothing count 0 for
-        every model: over everybody all figures are smaller by the same factor, and the shares are the same. Intervals
-        of 95 % resample users.
+        `rows`, one a model for each seed, for all seeds together (`seed` null) and for these by the day on which the
+        month that was predicted begins (`month`, null: all months): `model`, `kind`, `cases`, `map@7` over the users
+        who took something, and `share`, its ratio to the ceiling's on the same cases. Users who took nothing count 0
+        for every model: over everybody all figures are smaller by the same factor, and the shares are the same.
+        Intervals of 95 % resample users.
 
     Raises:
         BadInput: The domain has no generator, or no seed was given.
@@ -66,9 +67,7 @@ def bench_ceiling(domain: str, *, seeds: Sequence[int], customers: int) -> dict[
         with changed_settings(home=home):
             evaluation = _turned(domain, seed, customers)
         found[seed], kinds = evaluation.segments["all"], evaluation.kinds
-    together = _together(list(found.values()), list(kinds))
-    rows = [row for seed, results in found.items() for row in _rows(seed, results, kinds)]
-    return {"domain": domain, "customers": customers, "rows": [*rows, *_rows(None, together, kinds)]}
+    return {"domain": domain, "customers": customers, "rows": _rows(found, kinds)}
 
 
 @dataclass(frozen=True)
@@ -152,36 +151,20 @@ def _judge(training: Training, generated: Path, folder: Path) -> dict[str, Any]:
     return {"models": [model.name for model in models]}
 
 
-def _together(found: Sequence[Results], models: Sequence[str]) -> Results:
-    """All seeds' cases as one: a user of another seed is another user."""
-    offset = np.cumsum([0, *(int(each.unit.max(initial=0)) + 1 for each in found)])
-    return Results(
-        np.concatenate([each.unit + start for each, start in zip(found, offset, strict=False)]),
-        np.concatenate([each.moment for each in found]),
-        np.concatenate([each.labels for each in found]),
-        {
-            model: Scores(
-                np.concatenate([each.models[model].metrics for each in found]),
-                np.concatenate([each.models[model].slate for each in found]),
-            )
-            for model in models
-        },
-    )
-
-
-def _rows(seed: int | None, results: Results, kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
-    ceiling = results.metric(CEILING, METRIC)
+def _rows(found: Mapping[int, Results], kinds: Mapping[str, Kind]) -> list[dict[str, Any]]:
+    """Each seed, all of them, and all of them month by month: a rolling split of time."""
+    every = together(list(found.values()), list(kinds))
+    parts: list[tuple[int | None, str | None, Results]] = [
+        *((seed, None, results) for seed, results in found.items()),
+        (None, None, every),
+        *((None, _day(moment), results) for moment, results in by_moment(every)),
+    ]
     return [
-        {"seed": seed, "model": model, "kind": kind, "cases": len(results), **_share(results, model, ceiling)}
-        for model, kind in kinds.items()
+        {"seed": seed, "month": month, **row}
+        for seed, month, results in parts
+        for row in share_rows(results, kinds, CEILING, METRIC, seed=RESAMPLING_SEED)
     ]
 
 
-def _share(results: Results, model: str, ceiling: Doubles) -> dict[str, Any]:
-    """The model's mean and its ratio to the ceiling's, both resampled together."""
-    both = np.stack([results.metric(model, METRIC), ceiling], axis=1)
-    mean, drawn = means(both), resampled_means(both, results.unit, seed=7)
-    with_share = np.append(mean, mean[0] / mean[1])
-    drawn_share = np.column_stack([drawn, drawn[:, 0] / drawn[:, 1]])
-    own, _, share = intervals(with_share, drawn_share)
-    return {METRIC: own.as_dict(), "share": share.as_dict()}
+def _day(moment: int) -> str:
+    return datetime.fromtimestamp(moment / 1e6, UTC).date().isoformat()

@@ -19,46 +19,56 @@ from ml.data.arrays import Ints
 from ml.data.facts import FactTable
 from ml.data.requests import Requests
 from ml.domains import Domain, get_domain
-from ml.domains.eligibility_rules import Consent
 from ml.errors import BadInput, RunFailed
 from ml.logs import get_logger
 from ml.reranking.eligibility import ItemsSeen
 from ml.retrieval.classifiers import Classifiers
 from ml.retrieval.classifiers.contributions import contributions
 from ml.settings import settings
+from ml.steps.list_fairness import list_fairness, refuse_unfair
 from ml.steps.recommending import champion
 from ml.steps.record import recorded
 from ml.steps.sealed import dataset_of, known_now
 
+FAIRNESS = "fairness.json"
 LISTS = {False: "contacts", True: "control"}  # file stem by whether its users are held back
 log = get_logger(__name__)
 
 
 @recorded("contact_list")
 def contact_list(
-    domain: str, item_id: str, share: float = 0.1, channel: str | None = None, *, seed: int = 7
-) -> dict[str, Any]:
+    domain: str, item_id: str, share: float = 0.1, channel: str | None = None, *, seed: int = 7, force: bool = False,
+    reason: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """List whom to tell of an item: the best share of those who may be told, less a control group.
 
     Written to `SLATE_HOME/contact_lists/<domain>/<as_of>-v<version>-<key>/`: `contacts` and `control`, each as Parquet
-    and CSV with user_id, item_id, position (from 1, over both), score, reasons, channel and model_version; and a
-    manifest. The folder appears at once; the same question to the same champion finds it again.
+    and CSV with user_id, item_id, position (from 1, over both), score, reasons, channels (through which the user may
+    be told) and model_version; `fairness.json` where the domain declares fairness; and a manifest. The folder appears
+    at once; the same question to the same champion finds it again.
 
     Args:
         domain: Whose champion is asked; it must declare campaigns.
         item_id: The item.
         share: Of the users who may be told, from 0 to 1.
-        channel: Through which they are told: consent to it is needed then. None: the list names no channel.
+        channel: Through which they are told: consent to it is needed then. None: consent to any channel is.
         seed: Of the control group, of equal scores, and of the model.
+        force: Write a list that passes a limit of fairness all the same.
+        reason: Why it is overruled.
 
     Raises:
-        BadInput: The item, the share or the channel is none, or the domain declares no campaigns.
+        BadInput: The item, the share or the channel is none, the domain declares no campaigns, or `force` has no reason.
+        RunFailed: The list passes a limit of fairness (`ml.steps.list_fairness`), or nobody ever asked early.
     """
     declared = _declared(domain)
+    overruled = _overruled(force, reason)
     version, bundle = champion(domain)
-    question = {"item": item_id, "share": share, "channel": channel, "seed": seed}
+    question = {"item": item_id, "share": share, "channel": channel, "seed": seed, "overruled": overruled}
     item = _checked(declared, bundle, question)
-    code = code_digest("campaigns", "reranking", "retrieval/classifiers", "steps/contacting.py")
+    code = code_digest(
+        "campaigns", "evaluation/fairness", "reranking", "retrieval/classifiers", "steps/contacting.py",
+        "steps/list_fairness.py",
+    )  # fmt: skip
     key = digest([bundle.manifest["key"], version.number, question, declared.model_dump(mode="json"), code])
     as_of = datetime.fromisoformat(bundle.manifest["as_of"])
     final = settings().domain_path("contact_lists", domain) / f"{as_of:%Y%m%dT%H%M%SZ}-v{version.number}-{key}"
@@ -76,6 +86,7 @@ class Listed:
     roll: Roll
     users: int
     frame: pd.DataFrame  # with `control`, and `model_version` still to come
+    fairness: dict[str, Any] | None
 
 
 def _declared(domain: str) -> Domain:
@@ -86,13 +97,20 @@ def _declared(domain: str) -> Domain:
     return declared
 
 
+def _overruled(force: bool, reason: str | None) -> str | None:
+    """Why limits of fairness do not stop this list; None where they do."""
+    if force and not (reason or "").strip():
+        raise BadInput("overruling the limits of fairness needs a reason: pass --reason")
+    return (reason or "").strip() if force else None
+
+
 def _checked(declared: Domain, bundle: Bundle, question: dict[str, Any]) -> int:
     """The number of the item that a sound question is about."""
     if not 0 <= question["share"] <= 1:
         raise BadInput(f"--share is {question['share']}: give a share from 0 to 1, such as 0.10")
-    channels = {name for rule in declared.eligibility.rules if isinstance(rule, Consent) for name in rule.channels}
+    channels = declared.eligibility.channels
     if question["channel"] is not None and question["channel"] not in channels:
-        known = ", ".join(sorted(channels)) or "none"
+        known = ", ".join(sorted(channels))
         raise BadInput(f"--channel {question['channel']!r} has no rule of consent; declared channels: {known}")
     number = int(bundle.items.encode([question["item"]])[0])
     if number < 0:
@@ -133,6 +151,8 @@ def _list(declared: Domain, bundle: Bundle, item: int, question: dict[str, Any])
     seen = bundle.visible.requests(requests)
     score = model.score(seen)[:, item]
     chosen = likeliest(score, roll.may, question["share"], draws)
+    fairness = list_fairness(declared, model, item, items.category[item], requests, roll, chosen, question["seed"])
+    refuse_unfair(fairness, question["item"], question["overruled"])
     words = _reasons(model, seen, chosen, item, bundle)
     frame = pd.DataFrame(
         {
@@ -141,11 +161,11 @@ def _list(declared: Domain, bundle: Bundle, item: int, question: dict[str, Any])
             "position": np.arange(1, len(chosen) + 1, dtype=np.int32),
             "score": score[chosen],
             "reasons": pd.Series(words, dtype=object),
-            "channel": pd.Series([question["channel"]] * len(chosen), dtype=object),
+            "channels": pd.Series(roll.channels(chosen), dtype=object),
             "control": held_back(names[chosen], declared.campaigns.control_share, question["seed"], question["item"]),
         }
     )
-    return Listed(roll, len(requests), frame)
+    return Listed(roll, len(requests), frame, fairness)
 
 
 def _reasons(model: Classifiers, requests: Requests, rows: Ints, item: int, bundle: Bundle) -> list[list[str]]:
@@ -161,10 +181,14 @@ def _write(final: Path, listed: Listed, described: dict[str, Any]) -> None:
         for held, stem in LISTS.items():
             part = frame[frame["control"] == held].drop(columns="control")
             part.to_parquet(beside / f"{stem}.parquet", index=False)
-            part.assign(reasons=part["reasons"].map("; ".join)).to_csv(beside / f"{stem}.csv", index=False)
+            joined = {name: part[name].map("; ".join) for name in ("reasons", "channels")}
+            part.assign(**joined).to_csv(beside / f"{stem}.csv", index=False)
+        if listed.fairness is not None:
+            write_json(beside / FAIRNESS, listed.fairness)
         counts = {"users": listed.users, "may_be_told": int(listed.roll.may.sum()), "listed": len(frame)}
         counts |= {"control": int(frame["control"].sum())}
         files = {path.name: file_digest(path) for path in sorted(beside.iterdir())}
-        written = {**described, "counts": counts, "left_out": listed.roll.left_out, "files": files}
+        against = [] if listed.fairness is None else listed.fairness["breaches"]
+        written = {**described, "counts": counts, "left_out": listed.roll.left_out, "breaches": against, "files": files}
         write_json(beside / MANIFEST, {**written, "written_at": datetime.now(UTC).isoformat(timespec="seconds")})
     log.info("%d users of %d may be told; %d are listed", counts["may_be_told"], listed.users, len(frame))

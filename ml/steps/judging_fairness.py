@@ -1,6 +1,7 @@
 """Judging how groups of people fare with a training's recommender, where the domain declares what is fair."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ml.artifacts import build, code_digest, read_json, write_json
+from ml.data.feeds import supplied
 from ml.data.requests import Requests
 from ml.data.windows import to_micros
 from ml.domains import Domain, Fairness, get_domain
@@ -25,6 +27,7 @@ from ml.logs import get_logger, progress
 from ml.ranking.recommender import Recommender
 from ml.retrieval.contract import State
 from ml.settings import settings
+from ml.steps.arranging import arranging
 from ml.steps.record import recorded
 from ml.steps.training import recommender_of
 from ml.steps.workbench import Workbench, ranker_inputs, workbench_of
@@ -67,7 +70,8 @@ def fairness_artifact(training: Training) -> Path:
     inputs = {
         "ranker": ranker_inputs(training), "limits": limits.model_dump(), "guarded": domain.guarded_categories,
         "protected": {name: domain.user_facts[name].model_dump() for name in domain.protected_facts},
-        "code": code_digest("evaluation", "steps/judging_fairness.py"),
+        "policy": {name: getattr(domain, name).model_dump(mode="json") for name in ("eligibility", "reranking")},
+        "code": code_digest("evaluation", "reranking", "bundle/policy.py", "steps/arranging.py", "steps/judging_fairness.py"),
     }  # fmt: skip
     return build("fairness", inputs, partial(_measure, training, limits))
 
@@ -105,7 +109,7 @@ def _measure(training: Training, limits: Fairness, folder: Path) -> None:
 def _treatment(bench: Workbench, recommender: Recommender, window: str, limits: Fairness) -> Treatment:
     """Of everybody at every cadence of a window; raises `RunFailed` where there is nothing to judge by."""
     parts = list(_treatments(bench, recommender, window, limits))
-    if not any(part.open.any() for part in parts):
+    if not any(part.allowed.any() for part in parts):
         raise RunFailed(
             f"fairness cannot be judged: in the {window} window nobody could be shown an item of the guarded categories "
             f"{', '.join(bench.dataset.domain.guarded_categories)}. Check them against the catalogue's categories"
@@ -115,13 +119,15 @@ def _treatment(bench: Workbench, recommender: Recommender, window: str, limits: 
 
 def _treatments(bench: Workbench, recommender: Recommender, window: str, limits: Fairness) -> Iterator[Treatment]:
     """Of everybody at the start of each cadence of a window, with what is known then."""
-    windows = bench.dataset.windows
+    fed, windows = supplied(bench.dataset), bench.dataset.windows
+    dataset = replace(bench.dataset, knowledge=fed.knowledge)
     start, stop = {"validation": (windows.t2, windows.t3), "test": (windows.t3, windows.as_of)}[window]
     for at, end in progress(list(windows.cadences(start, stop)), f"fairness: {window} window"):
-        requests = everybody(bench.dataset, to_micros(at), limits.maximum_users, bench.seed)
+        requests = everybody(dataset, to_micros(at), limits.maximum_users, bench.seed)
         if len(requests):
             model, snapshot = _as_of(bench, recommender, to_micros(at))
-            yield treated(model, requests, snapshot, bench.dataset, to_micros(end))
+            arrange = arranging(dataset, fed.shelf, model, to_micros(at))
+            yield treated(model, requests, snapshot, dataset, to_micros(end), arrange)
 
 
 def _guessed(
@@ -155,7 +161,8 @@ def _metrics(document: Document) -> dict[str, float]:
     found: dict[str, float] = {}
     for fact, described in document["facts"].items():
         judged = [group for group in described["groups"] if group["judged"]]
-        ratios = [group["approval_ratio"]["mean"] for group in judged if "approval_ratio" in group]
+        compared = [group for group in judged if group["approval_judged"]]
+        ratios = [group["approval_ratio"]["mean"] for group in compared if "approval_ratio" in group]
         gaps = [group["calibration_gap"]["mean"] for group in judged]
         found |= {f"fairness_{fact}_approval_ratio": min(known) for known in [_known(ratios)] if known}
         found |= {f"fairness_{fact}_calibration_gap": max(known, key=abs) for known in [_known(gaps)] if known}

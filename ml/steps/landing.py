@@ -85,7 +85,7 @@ def _plan(domain: Domain, origin: Origin) -> tuple[Stage, Source]:
         loader = get_loader(origin.source or _own_loader(domain))
         return loader.open(folder or _generated(domain, loader))
     read = read_mapping(Path(origin.mapping), domain, folder)
-    return lambda writer: mapped.stage(writer, read), read.mapping.declared_source()
+    return lambda writer: mapped.stage(writer, read), read.mapping.declared_source(domain)
 
 
 def _generated(domain: Domain, loader: Loader) -> Path | None:

@@ -114,6 +114,14 @@ def requests_at(dataset: Dataset, moment: int, users: Ints | None = None) -> Any
     return dataset.told(requests_for(dataset.log, user, np.full(len(user), moment, np.int64)))
 
 
+def states_of(dataset: Dataset, **flags: Any) -> FactTable:
+    """What is known of everybody, with further flags."""
+    known = dataset.knowledge.facts.table
+    added = {name: Fact(kind="flag", description="Agreed.", for_models=False) for name in flags}
+    columns = [np.asarray(values, np.float32)[:, None] for values in flags.values()]
+    return FactTable(known.facts | added, np.concatenate([known.values, *columns], axis=1), known.categories)
+
+
 class ClubBundle(SimpleNamespace):
     """What the steps need of an open bundle, over a data set; slates rank by number of item, the last first."""
 

@@ -1,5 +1,7 @@
 """Who may be told, who is chosen, and who is held back."""
 
+from dataclasses import replace
+
 import numpy as np
 import planted_club as planted
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from ml.campaigns.draws import stable_draws
 from ml.campaigns.listing import CONTACTED, HAS_IT, SHOWED_INTEREST, call_roll, held_back, likeliest
 from ml.data.windows import to_micros
+from ml.domains.eligibility_rules import Consent
 from ml.reranking.eligibility import ItemsSeen
 
 NOW = to_micros(planted.AS_OF)
@@ -32,12 +35,29 @@ def test_an_item_that_everybody_has_is_told_to_nobody():
     assert found.left_out == {HAS_IT: planted.MEMBERS}
 
 
-def test_consent_is_asked_for_a_channel_only():
+def test_who_agreed_to_no_channel_may_not_be_told():
     dataset = planted.club()
-    without, by_email = roll(dataset, planted.OTHER), roll(dataset, planted.OTHER, "email")
-    assert "consent@1" not in without.left_out
-    assert not by_email.may[::2].any()
-    assert by_email.may[21::2].all()
+    for found in (roll(dataset, planted.OTHER), roll(dataset, planted.OTHER, "email")):
+        assert not found.may[::2].any()
+        assert found.may[21::2].all()
+        assert found.left_out["consent@1"] == (planted.MEMBERS - 20) // 2
+        assert found.channels(np.array([20, 21])) == [[], ["email"]]
+
+
+def test_one_channel_of_several_narrows_the_roll():
+    dataset = planted.club()
+    consent = Consent(id="consent", channels={"email": "consent_email", "post": "wants_post"}, **planted.WORDS)
+    by_post = planted.states_of(dataset, wants_post=np.arange(planted.MEMBERS) % 3 == 0)
+    rules = planted.CLUB.eligibility.model_copy(update={"rules": (planted.CLUB.eligibility.rules[0], consent)})
+    domain = planted.CLUB.model_copy(update={"eligibility": rules, "user_facts": by_post.facts})
+    requests = replace(planted.requests_at(dataset, NOW), facts=by_post)
+    items = ItemsSeen.of(dataset.catalogue, dataset.item_facts)
+    either, post = (call_roll(domain, requests, items, planted.OTHER, channel) for channel in (None, "post"))
+    adults = np.arange(20, planted.MEMBERS)
+    np.testing.assert_array_equal(either.may[adults], (adults % 2 == 1) | (adults % 3 == 0))
+    np.testing.assert_array_equal(post.may[adults], adults % 3 == 0)
+    assert either.channels(np.array([21, 24, 25, 26])) == [["email", "post"], ["post"], ["email"], []]
+    assert post.channels(np.array([21, 25])) == [["post"], []]
 
 
 def test_nobody_is_eligible():

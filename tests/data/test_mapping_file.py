@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from ml.data.loaders.mapping import read_mapping
-from ml.domains import get_domain
+from ml.domains import Domain, Protocol, Source, get_domain
 from ml.errors import BadInput
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -85,6 +85,39 @@ def without(column: str, **events: object) -> dict[str, Any]:
 )
 def test_each_mistake_is_named_with_its_remedy(tmp_path: Path, change: dict[str, Any], told: str) -> None:
     assert told in refused(tmp_path, yaml.safe_dump({"source": "shop", "interactions": EVENTS} | change))
+
+
+def source_of(tmp_path: Path, domain: Domain, **change: object) -> Source:
+    path = tmp_path / "shop.yaml"
+    path.write_text(yaml.safe_dump({"source": "shop", "interactions": EVENTS} | change), encoding="utf-8")
+    return read_mapping(path, domain).mapping.declared_source(domain)
+
+
+@pytest.mark.parametrize("domain", [get_domain("retail"), get_domain("banking")], ids=lambda domain: domain.name)
+@pytest.mark.parametrize(
+    ("said", "changed"),
+    [
+        ({}, {}),
+        ({"protocol": None}, {}),
+        ({"protocol": {}}, {}),
+        ({"protocol": {"unit": "session"}}, {"unit": "session"}),
+        ({"protocol": {"test_cadences": 2}}, {"test_cadences": 2}),
+        ({"protocol": {"cadence_months": 3}}, {"cadence_months": 3}),
+        ({"protocol": {"cadence_days": 1}}, {"cadence_days": 1, "cadence_months": None}),
+    ],
+)
+def test_what_the_protocol_does_not_say_is_as_the_domain_declares(
+    tmp_path: Path, domain: Domain, said: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    assert domain.protocol != Protocol()
+    applied = source_of(tmp_path, domain, **said).applied_to(domain).protocol
+    assert applied == domain.protocol.model_copy(update=changed)
+
+
+def test_a_domain_of_sessions_needs_no_users(tmp_path: Path) -> None:
+    retail = get_domain("retail")
+    anonymous = retail.model_copy(update={"protocol": retail.protocol.model_copy(update={"unit": "session"})})
+    assert source_of(tmp_path, anonymous, **without("user_id")).protocol is None
 
 
 @pytest.mark.parametrize("text", ["", "- a", "just text", "source: [", "\x07"])

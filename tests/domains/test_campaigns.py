@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from ml.domains import Domain, get_domain
 from ml.domains.campaigns import Campaigns
 from ml.domains.facts import Fact
 
@@ -36,3 +37,12 @@ def test_what_nobody_declared_is_refused(declared, message):
 def test_numbers_out_of_bounds_are_refused(wrong):
     with pytest.raises(ValidationError):
         Campaigns(**wrong)
+
+
+def test_campaigns_need_a_rule_of_consent():
+    banking = get_domain("banking")
+    without = tuple(rule for rule in banking.eligibility.rules if rule.id != "consent")
+    unasked = banking.model_copy(update={"eligibility": banking.eligibility.model_copy(update={"rules": without})})
+    assert banking.eligibility.channels == ("email", "phone", "post", "app")
+    with pytest.raises(ValidationError, match="add a rule of consent"):
+        Domain.model_validate(unasked.model_dump())

@@ -7,11 +7,16 @@ import pytest
 from ml.domains import get_domain
 from ml.domains.domain import Domain
 from ml.domains.eligibility import MOST_RULES, Eligibility
-from ml.domains.eligibility_rules import Affordability, Comparison, Exclusive, Flag, Membership, RecentEvent
+from ml.domains.eligibility_rules import Affordability, Comparison, Exclusive, Flag, Membership, RecentEvent, Rule
 from ml.domains.facts import Fact
 
 WORDS = {"for_customer": "a reason for the customer", "for_auditor": "a reason for the auditor"}
 ADULT = Comparison(id="adult", fact="age", operator=">=", value=18, **WORDS)
+
+
+def test_a_rule_says_what_must_hold() -> None:
+    with pytest.raises(TypeError, match="condition"):
+        Rule(id="adult", **WORDS)
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,11 @@ def table(values: list[str | None], name: str = "group", fact: Fact = FACT) -> F
 
 def treatment(groups: list[str | None], approved: np.ndarray, score: np.ndarray, taken: np.ndarray) -> Treatment:
     """R people asked once each, of slates of four and one guarded item, which stands in the slate where approved."""
-    people = len(groups)
+    people, may = len(groups), np.ones((len(groups), 1), bool)
+    own = (np.full(people, SLATE), approved.astype(np.int64))
     return Treatment(
-        table(groups), np.arange(people), np.full(people, SLATE), approved.astype(np.int64),
-        score.astype(np.float32).reshape(-1, 1), np.ones((people, 1), bool), taken.astype(bool).reshape(-1, 1),
+        table(groups), np.arange(people), *own, *own, score.astype(np.float32).reshape(-1, 1), may, may,
+        taken.astype(bool).reshape(-1, 1),
     )  # fmt: skip
 
 

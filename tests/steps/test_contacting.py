@@ -9,8 +9,8 @@ import planted_club as planted
 import pytest
 
 from ml import steps
-from ml.artifacts import manifest
-from ml.domains import DOMAINS
+from ml.artifacts import manifest, read_json
+from ml.domains import DOMAINS, Fairness
 from ml.errors import BadInput, RunFailed
 from ml.steps import contacting as listing
 from ml.steps import early_interest, packaging
@@ -51,9 +51,54 @@ def test_a_list_says_whom_to_tell_and_why_with_a_control_group_beside(club):
     assert sorted([*told["position"], *control["position"]]) == list(range(1, counts["listed"] + 1))
     assert (told["reasons"].map(len) >= 1).all()
     assert all(int(user[1:]) % 2 == 1 for user in told["user_id"]), "the others gave no consent"
+    assert [channels.tolist() for channels in told["channels"]] == [["email"]] * len(told)
+    assert result["breaches"] == []
     assert result["rules_digest"] == planted.CLUB.eligibility.digest
     csv = pd.read_csv(f"{result['path']}/contacts.csv")
     assert csv["user_id"].tolist() == told["user_id"].tolist()
+    assert set(csv["channels"]) == {"email"}
+
+
+def test_without_a_channel_nobody_is_listed_who_agreed_to_none(club):
+    result = steps.contact_list("club", "then", 1.0)
+    listed = [*read(result, "contacts")["user_id"], *read(result, "control")["user_id"]]
+    assert listed
+    assert all(int(user[1:]) % 2 == 1 for user in listed)
+    assert result["left_out"]["consent@1"] > 0
+
+
+def guarded(minimum_ratio, category="thing"):
+    """The club, which may treat no ages otherwise as to its things."""
+    age = planted.CLUB.user_facts["age"].model_copy(update={"protected": True, "bands": (50.0,)})
+    changes = {
+        "user_facts": planted.CLUB.user_facts | {"age": age}, "guarded_categories": (category,),
+        "fairness": Fairness(minimum_approval_ratio=minimum_ratio, minimum_group=20),
+    }  # fmt: skip
+    return planted.CLUB.model_copy(update=changes)
+
+
+def test_an_unfair_list_of_a_guarded_item_is_refused_and_overruled_with_a_reason(club, monkeypatch):
+    monkeypatch.setitem(DOMAINS, "club", guarded(1.0))
+    with pytest.raises(RunFailed, match=r"age, group .*: approval ratio .* at least 1 is needed.*--force --reason"):
+        steps.contact_list("club", "then", 0.2)
+    assert not (club / "contact_lists").exists()
+    with pytest.raises(BadInput, match="needs a reason"):
+        steps.contact_list("club", "then", 0.2, force=True, reason=" ")
+    result = steps.contact_list("club", "then", 0.2, force=True, reason="agreed with the board")
+    assert result["overruled"] == "agreed with the board"
+    assert len(result["breaches"]) == 1
+    groups = read_json(Path(result["path"]) / "fairness.json")["facts"]["age"]["groups"]
+    assert [each["group"] for each in groups] == ["under 50", "50 and over"]
+    listed = sum(round(each["approval"]["mean"] * each["users"]) for each in groups)
+    assert listed == result["counts"]["listed"]
+
+
+@pytest.mark.parametrize(("ratio", "category"), [(0.01, "thing"), (1.0, "other things")])
+def test_a_list_within_the_limits_or_of_an_item_that_is_not_guarded_is_written(club, monkeypatch, ratio, category):
+    monkeypatch.setitem(DOMAINS, "club", guarded(ratio, category))
+    result = steps.contact_list("club", "then", 0.2)
+    assert result["breaches"] == []
+    assert (Path(result["path"]) / "fairness.json").exists()
 
 
 def test_the_same_question_finds_the_same_list(club):
@@ -63,7 +108,7 @@ def test_the_same_question_finds_the_same_list(club):
     assert json.dumps(first, default=str)
 
 
-@pytest.mark.parametrize(("item", "share", "listed"), [("then", 0.0, 0), ("everybody", 1.0, 0), ("other", 1.0, 380)])
+@pytest.mark.parametrize(("item", "share", "listed"), [("then", 0.0, 0), ("everybody", 1.0, 0), ("other", 1.0, 190)])
 def test_lists_of_nobody_and_of_everybody_who_may(club, item, share, listed):
     result = steps.contact_list("club", item, share)
     told, control = read(result, "contacts"), read(result, "control")

@@ -15,6 +15,8 @@ from ml.artifacts import read_json, write_json
 from ml.bundle.bundle import open_bundle
 from ml.data.windows import to_micros
 from ml.domains import DOMAINS, Domain, Fairness
+from ml.domains.eligibility import Eligibility
+from ml.domains.eligibility_rules import Comparison
 from ml.domains.facts import Fact
 from ml.errors import BadInput, RunFailed
 from ml.evaluation.fairness.treatment import everybody
@@ -32,10 +34,16 @@ FACTS = {
     "income": Fact(kind="number", description="a year"),
 }
 LIMITS = Fairness(minimum_group=5, maximum_calibration_gap=0.9)
+ENOUGH_INCOME = Comparison(
+    id="income", fact="income", operator=">=", value=4000, categories=("c1", "c3"),
+    for_customer="Your income is too low.", for_auditor="Income below 4,000 a year.",
+)  # fmt: skip
+RULES = Eligibility(rules=(ENOUGH_INCOME,), categories=("c0", "c1", "c2", "c3", "c4"))
 
 
 def declared(**changes) -> Domain:
     usual = {"user_facts": FACTS, "guarded_categories": ("c1", "c3"), "fairness": LIMITS, "baselines": ("popularity",)}
+    usual |= {"eligibility": RULES}
     return Domain.model_validate(DOMAINS["retail"].model_dump() | usual | changes)
 
 
@@ -83,6 +91,15 @@ def test_the_report_holds_every_group_of_every_protected_fact(training, measured
     assert document["inputs"]["popularity"] == ["place"]
     assert document["protected_inputs"] == {}
     assert document["facts"]["sex"]["predictability"]["mean"] >= 0
+
+
+def test_slates_are_measured_after_the_rules_and_before(measured):
+    facts = read_json(Path(measured["path"]) / "fairness.json")["facts"]
+    young, older = facts["age"]["groups"]
+    assert (young["eligible"]["mean"], older["eligible"]["mean"]) == (pytest.approx(0.6), pytest.approx(1))  # by income
+    assert (young["eligible_users"], older["eligible_users"]) == (6, 20)
+    assert young["exposure"]["mean"] < young["exposure_before_rules"]["mean"]
+    assert older["exposure"]["mean"] > 0
 
 
 def test_page_plot_and_figures_are_logged_to_the_run_of_the_training(training, measured):

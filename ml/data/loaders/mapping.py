@@ -90,7 +90,9 @@ class Mapping(Frozen):
     source: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="A name for where the data came from.")
     data_folder: str = Field(".", description="Where the files lie, relative to the mapping file.")
     timezone: str = Field("UTC", description="IANA name: the zone of times that say none.")
-    protocol: Protocol = Field(Protocol(), description="How time is cut into windows for evaluation.")
+    protocol: Protocol | None = Field(
+        None, description="How time is cut into windows for evaluation; what it does not say is as the domain declares."
+    )
     target_events: tuple[str, ...] | None = Field(None, description="The events that a recommendation should bring.")
     interactions: TableMapping
     items: TableMapping | None = None
@@ -116,11 +118,17 @@ class Mapping(Frozen):
             raise ValueError("interactions: map session_id, or else give session: {gap_minutes: 30}")
         if session and "user_id" not in columns:
             raise ValueError("interactions: sessions by gap_minutes need user_id; map it, or map session_id")
-        if self.protocol.unit == "user" and "user_id" not in columns:
-            raise ValueError("protocol: nobody is known without interactions.columns.user_id; write unit: session")
         return self
 
-    def declared_source(self) -> Source:
+    def protocol_for(self, domain: Domain) -> Protocol:
+        """The domain's protocol with what is said here instead; a cadence in days takes the place of one in months."""
+        if self.protocol is None:
+            return domain.protocol
+        said = {name: getattr(self.protocol, name) for name in self.protocol.model_fields_set}
+        by_days = {"cadence_months": None} if "cadence_days" in said else {}
+        return domain.protocol.model_copy(update=by_days | said)
+
+    def declared_source(self, domain: Domain) -> Source:
         """What this source lacks or changes about its domain."""
         supplied = {name: set(table.columns) for name, table in self.tables.items()}
         supplied["interactions"] |= {"event_id", "session_id"}  # made where they are not mapped
@@ -130,7 +138,7 @@ class Mapping(Frozen):
         return Source(
             name=self.source,
             absent=absent_columns(supplied),
-            protocol=self.protocol,
+            protocol=None if self.protocol is None else self.protocol_for(domain),
             target_events=self.target_events,
         )
 
@@ -200,6 +208,7 @@ def read_mapping(path: Path, domain: Domain, data_folder: Path | None = None) ->
     except ValidationError as error:
         raise BadInput(f"{path}: {'; '.join(_explain(found) for found in error.errors())}") from None
     _check_events(path, mapping, domain)
+    _check_unit(path, mapping, domain)
     return ReadMapping(path=path, folder=data_folder or path.parent / mapping.data_folder, mapping=mapping)
 
 
@@ -234,3 +243,8 @@ def _check_events(path: Path, mapping: Mapping, domain: Domain) -> None:
         raise BadInput(
             f"{path}: no event is ever one of target_events {list(targets)}; set target_events among {sorted(declared)}"
         )
+
+
+def _check_unit(path: Path, mapping: Mapping, domain: Domain) -> None:
+    if mapping.protocol_for(domain).unit == "user" and "user_id" not in mapping.interactions.columns:
+        raise BadInput(f"{path}: protocol: nobody is known without interactions.columns.user_id; write unit: session")

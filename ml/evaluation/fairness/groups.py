@@ -34,9 +34,10 @@ class Groups:
     def __len__(self) -> int:
         return len(self.names)
 
-    def users(self, unit: Ints) -> Ints:
-        """(G,) how many different people each group has."""
-        pairs = np.unique(np.stack([self.code, unit], axis=1), axis=0)
+    def users(self, unit: Ints, among: Bools | None = None) -> Ints:
+        """(G,) how many different people each group has, among all R or those of a mask."""
+        pairs = np.stack([self.code, unit], axis=1)
+        pairs = np.unique(pairs if among is None else pairs[among], axis=0)
         return np.bincount(pairs[:, 0], minlength=len(self)).astype(np.int64)
 
     def judged(self, unit: Ints, minimum: int) -> Bools:

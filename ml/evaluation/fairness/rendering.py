@@ -7,8 +7,10 @@ from typing import Any
 Document = dict[str, Any]
 
 COLUMNS = {
-    "exposure": "exposure", "approval": "approval", "approval_ratio": "approval ratio", "predicted": "predicted",
-    "observed": "observed", "calibration_gap": "calibration gap",
+    "exposure": "exposure", "eligible": "eligible", "approval": "approval", "approval_ratio": "approval ratio",
+    "exposure_before_rules": "exposure before rules", "approval_before_rules": "approval before rules",
+    "approval_ratio_before_rules": "approval ratio before rules",
+    "predicted": "predicted", "observed": "observed", "calibration_gap": "calibration gap",
 }  # fmt: skip
 _NOT_KNOWN = "–"
 _JUDGED, _NOT_JUDGED = "#1f77b4", "#bbbbbb"
@@ -46,12 +48,12 @@ def _guessed(found: dict[str, float | None] | None) -> list[str]:
 
 
 def _table(groups: list[Document]) -> Iterator[str]:
-    yield f"| group | users | judged | {' | '.join(COLUMNS.values())} |"
-    yield f"| --- | ---: | --- | {' | '.join(['---:'] * len(COLUMNS))} |"
+    yield f"| group | users | eligible users | judged | {' | '.join(COLUMNS.values())} |"
+    yield f"| --- | ---: | ---: | --- | {' | '.join(['---:'] * len(COLUMNS))} |"
     for group in groups:
         cells = " | ".join(_cell(group.get(name)) for name in COLUMNS)
         judged = "yes" if group["judged"] else f"no: {group['reason']}"
-        yield f"| {group['group']} | {group['users']:,} | {judged} | {cells} |"
+        yield f"| {group['group']} | {group['users']:,} | {group['eligible_users']:,} | {judged} | {cells} |"
 
 
 def _cell(figure: dict[str, float | None] | None) -> str:

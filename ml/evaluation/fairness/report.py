@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ml.data.arrays import Bools
 from ml.domains import Fairness
 from ml.evaluation.arrays import Doubles
 from ml.evaluation.fairness.calibration import Calibrator
-from ml.evaluation.fairness.groups import UNKNOWN_GROUP, Groups
+from ml.evaluation.fairness.comparison import Comparison
+from ml.evaluation.fairness.groups import Groups
 from ml.evaluation.fairness.rates import Rates, rates
 from ml.evaluation.fairness.treatment import Treatment
 from ml.evaluation.significance import Interval
@@ -22,20 +22,25 @@ Document = dict[str, Any]
 class Sums:
     """What each of R requests adds to the rates of its group."""
 
-    shown: Doubles  # (R,) items in the slate
+    ranked: Doubles  # (R,) items in the recommender's own slate
+    ranked_guarded: Doubles  # (R,) guarded ones among them
+    shown: Doubles  # (R,) items in the slate that is shown
     guarded: Doubles  # (R,) guarded ones among them
-    asking: Doubles  # (R,) 1 where some guarded item may be shown
-    approved: Doubles  # (R,) 1 where one is
-    open: Doubles  # (R,) guarded items that may be shown
+    asking: Doubles  # (R,) 1 where some guarded item is open
+    approved_before: Doubles  # (R,) 1 where one is in the recommender's own slate then
+    eligible: Doubles  # (R,) 1 where the rules allow some guarded item that is open
+    approved: Doubles  # (R,) 1 where one is shown then
+    open: Doubles  # (R,) guarded items that are open
     predicted: Doubles  # (R,) the sum of their probabilities
     taken: Doubles  # (R,) how many of them were taken
 
     @classmethod
     def of(cls, treatment: Treatment, calibrator: Calibrator) -> "Sums":
         """Of the treatment of each request, its scores calibrated on earlier ones."""
-        may = treatment.open
+        may, asking, eligible = treatment.open, treatment.open.any(axis=1), treatment.allowed.any(axis=1)
         columns = (
-            treatment.shown, treatment.guarded, may.any(axis=1), may.any(axis=1) & (treatment.guarded > 0),
+            treatment.ranked, treatment.ranked_guarded, treatment.shown, treatment.guarded,
+            asking, asking & (treatment.ranked_guarded > 0), eligible, eligible & (treatment.guarded > 0),
             may.sum(axis=1), np.where(may, calibrator(treatment.score), 0).sum(axis=1),
             (treatment.taken & may).sum(axis=1),
         )  # fmt: skip
@@ -68,7 +73,8 @@ def report(
 
     Returns:
         `requests`, `users`, and by fact: `groups`, `most_favoured` (null where no group is judged) and
-        `predictability` (null where it is not known).
+        `predictability` (null where it is not known). Exposure and approval are of the slates that are shown; those
+        of the recommender's own slates end in `_before_rules`.
     """
     sums = Sums.of(treatment, calibrator)
     facts = {
@@ -81,39 +87,27 @@ def report(
 def _fact(treatment: Treatment, sums: Sums, groups: Groups, limits: Fairness, seed: int) -> Document:
     if not len(groups):
         return {"most_favoured": None, "groups": []}
-    unit, judged = treatment.unit, groups.judged(treatment.unit, limits.minimum_group)
+    unit = treatment.unit
+    comparison = Comparison(groups, unit, sums.eligible > 0, limits.minimum_group)
 
     def of(numerators: list[Doubles], denominator: Doubles) -> list[Rates]:
         return rates(numerators, denominator, groups.code, unit, groups=len(groups), seed=seed)
 
-    (exposure,) = of([sums.guarded], sums.shown)
-    (approval,) = of([sums.approved], sums.asking)
+    (exposure,), (exposure_before,) = of([sums.guarded], sums.shown), of([sums.ranked_guarded], sums.ranked)
+    (approval,) = of([sums.approved], sums.eligible)
+    eligible, approval_before = of([sums.eligible, sums.approved_before], sums.asking)
     predicted, observed = of([sums.predicted, sums.taken], sums.open)
-    favoured = _most_favoured(approval, judged)
-    figures = {"exposure": exposure, "approval": approval, "predicted": predicted, "observed": observed}
-    figures["calibration_gap"] = predicted - observed
+    figures = {
+        "exposure": exposure, "eligible": eligible, "approval": approval, "predicted": predicted, "observed": observed,
+        "calibration_gap": predicted - observed, "exposure_before_rules": exposure_before,
+        "approval_before_rules": approval_before,
+    }  # fmt: skip
+    favoured = comparison.most_favoured(approval)
     if favoured is not None:
         figures["approval_ratio"] = approval.over(favoured)
-    columns = {name: found.shown() for name, found in figures.items()}
-    users, requests = groups.users(unit), np.bincount(groups.code, minlength=len(groups))
-    rows = [
-        {"group": name, "users": int(users[at]), "requests": int(requests[at]), "judged": bool(judged[at]),
-         "reason": _why_not(groups, at, bool(judged[at]), limits), **{key: column[at] for key, column in columns.items()}}
-        for at, name in enumerate(groups.names)
-    ]  # fmt: skip
-    return {"most_favoured": None if favoured is None else groups.names[favoured], "groups": rows}
-
-
-def _most_favoured(approval: Rates, judged: Bools) -> int | None:
-    """The judged group with the highest approval; None where there is none to compare with."""
-    known = np.where(judged & np.isfinite(approval.mean), approval.mean, -np.inf)
-    return int(np.argmax(known)) if np.isfinite(known).any() else None
-
-
-def _why_not(groups: Groups, at: int, judged: bool, limits: Fairness) -> str | None:
-    if judged:
-        return None
-    return UNKNOWN_GROUP if at == groups.unknown else f"fewer than {limits.minimum_group} users"
+    if (before := comparison.most_favoured(approval_before)) is not None:
+        figures["approval_ratio_before_rules"] = approval_before.over(before)
+    return comparison.described(figures, favoured)
 
 
 def _shown(found: Interval | None) -> dict[str, float | None] | None:

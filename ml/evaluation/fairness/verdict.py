@@ -16,7 +16,7 @@ def breaches(document: Document, limits: Fairness) -> list[str]:
     """A sentence for each limit that is passed, with the fact, the group, the figure and the limit.
 
     Args:
-        document: What `ml.evaluation.fairness.report` wrote, with `protected_inputs`.
+        document: What `ml.evaluation.fairness.report` or `selection` wrote, with `protected_inputs`.
         limits: Those in force now, which may be others than when it was written.
     """
     found = [
@@ -31,13 +31,13 @@ def breaches(document: Document, limits: Fairness) -> list[str]:
 
 
 def _of_group(fact: str, favoured: str, group: Document, limits: Fairness) -> Iterator[str]:
-    ratio, gap = group.get("approval_ratio"), group["calibration_gap"]
+    ratio, gap = group.get("approval_ratio") if group["approval_judged"] else None, group.get("calibration_gap")
     if ratio is not None and ratio["mean"] is not None and not ratio["mean"] >= limits.minimum_approval_ratio:
         yield (
             f"{fact}, group {group['group']}: approval ratio {_interval(ratio)} to the group {favoured}; at least "
             f"{limits.minimum_approval_ratio:g} is needed"
         )
-    if gap["mean"] is not None and not abs(gap["mean"]) <= limits.maximum_calibration_gap:
+    if gap is not None and gap["mean"] is not None and not abs(gap["mean"]) <= limits.maximum_calibration_gap:
         yield (
             f"{fact}, group {group['group']}: calibration gap {_interval(gap, '+')}; at most "
             f"{limits.maximum_calibration_gap:g} either way is allowed"
@@ -54,8 +54,10 @@ def warnings(document: Document, limits: Fairness) -> list[str]:
                 f"the models' inputs predict {fact} with an AUC of {_interval(guessed)}, above "
                 f"{limits.warn_predictability:g}"
             )
-        if sum(group["judged"] for group in described["groups"]) < 2:
-            found.append(f"{fact}: fewer than two groups are known and large enough, so none is compared with another")
+        if sum(group["approval_judged"] for group in described["groups"]) < 2:
+            found.append(
+                f"{fact}: fewer than two groups are known and have enough eligible users, so none is compared with another"
+            )
     return found
 
 

@@ -1,12 +1,12 @@
 """Decisions: which rules forbid which items to whom, as one bit mask a pair."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.arrays import Bools, Indices, Strings
+from ml.data.arrays import Bools, Indices, Ints, Strings, with_rows
 from ml.data.requests import Requests
 from ml.domains.eligibility import Eligibility
 from ml.errors import BadInput
@@ -39,6 +39,16 @@ class Decisions:
         if found < 0:
             raise BadInput(f"candidate {column} of request {row} is no item: ask about one that is")
         return found
+
+    def with_rows(self, rows: Ints, other: "Decisions") -> "Decisions":
+        """The same with the candidates of these requests, and what was decided of them, replaced by the others."""
+        if self.candidates is None or other.candidates is None:
+            raise ValueError("of decisions about all items there is nothing to replace: give candidates")
+        return replace(
+            self,
+            candidates=with_rows(self.candidates, rows, other.candidates, -1),
+            failed=with_rows(self.failed, rows, other.failed, _missing_fact(self.eligibility)),
+        )
 
     def pairs(self, requests: Requests) -> Pairs:
         """What was judged, of the same requests."""
@@ -80,13 +90,17 @@ def decide(
     columns = len(items) if candidates is None else candidates.shape[1]
     failed = np.zeros((len(requests), columns), np.uint64)
     scope = Scope.of(eligibility, items)
-    missing = np.uint64(1 << len(eligibility.rules))
     for rows in _chunks(len(requests), max(pairs_at_once // max(columns, 1), 1)):
         asked = np.arange(len(items), dtype=np.int32)[None] if candidates is None else candidates[rows]
         pairs = Pairs.of(requests, rows, items, np.maximum(asked, 0), channel)
         _judge_chunk(eligibility, scope, pairs, failed[rows])
-        np.bitwise_or(failed[rows], missing, out=failed[rows], where=asked < 0)
+        np.bitwise_or(failed[rows], _missing_fact(eligibility), out=failed[rows], where=asked < 0)
     return Decisions(eligibility, items, candidates, channel, failed)
+
+
+def _missing_fact(eligibility: Eligibility) -> np.uint64:
+    """The mask of a pair that lacks a required fact, and of a candidate that is no item."""
+    return np.uint64(1 << len(eligibility.rules))
 
 
 def _chunks(rows: int, size: int) -> Iterator[slice]:
@@ -102,4 +116,4 @@ def _judge_chunk(eligibility: Eligibility, scope: Scope, pairs: Pairs, failed: N
             np.bitwise_or(failed, np.uint64(1 << number), out=failed, where=broken)
     for fact, requires in scope.requires.items():
         missing = np.isnan(pairs.user_fact(fact)) & requires[pairs.item]
-        np.bitwise_or(failed, np.uint64(1 << len(eligibility.rules)), out=failed, where=missing)
+        np.bitwise_or(failed, _missing_fact(eligibility), out=failed, where=missing)

@@ -65,6 +65,24 @@ def test_the_current_account_and_taxes_move_with_the_months(panel):
     assert current[october] > 1.3 * current[2]
 
 
+def test_a_month_of_taxes_resembles_last_years_more_than_the_month_before(panel):
+    """Taxes are due by the calendar: of the months that the file has twice, April's peak and May's trough."""
+    counts = np.array([panel.added(month).sum(axis=0) for month in range(1, 17)])
+    share = np.log(counts[:, INDEX["reca"]] / counts.sum(axis=1))
+    april, may, year = 2, 3, 12  # month 1 of the file, February 2015, is row 0
+    again = [april + year, may + year]
+    since_last_year = np.abs(share[again] - share[[april, may]]).sum()
+    since_last_month = np.abs(share[again] - share[[april + year - 1, may + year - 1]]).sum()
+    assert since_last_year < since_last_month / 1.5
+
+
+def test_the_current_account_and_taxes_move_most_between_months(panel):
+    counts = np.array([panel.added(month).sum(axis=0) for month in range(1, 17)])
+    moved = np.abs(np.diff(counts / counts.sum(axis=1, keepdims=True), axis=0)).sum(axis=0)
+    most = [NAMES[product] for product in np.argsort(-moved)[:3]]
+    assert {"cco", "reca"} <= set(most)
+
+
 def test_nothing_is_held_before_its_launch(panel):
     for month, held in enumerate(panel.held):
         assert not held[:, snapshot_day(month) < LAUNCHED_AT].any()

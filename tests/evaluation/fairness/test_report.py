@@ -1,5 +1,7 @@
 """Planted bias is found and refused, its absence is not, and who cannot be judged is not judged."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import treated_people as people
@@ -128,12 +130,49 @@ def empty() -> Treatment:
 def test_who_has_every_guarded_item_counts_for_nothing():
     some = people.planted({"a": 100, "b": 100}, {"a": 0.5, "b": 0.5})
     barred = np.arange(200) % 2 == 1
-    held = Treatment(
-        some.facts, some.unit, some.shown, np.where(barred, 0, some.guarded), some.score, ~barred[:, None], some.taken
-    )
+    guarded, may = np.where(barred, 0, some.guarded), ~barred[:, None]
+    held = replace(some, guarded=guarded, ranked_guarded=guarded, open=may, allowed=may)
     document = reported(held)
     assert group(document, "b")["approval"]["mean"] == pytest.approx(0.5)  # of fifty people, not of a hundred
     assert breaches(document, LIMITS) == []
+
+
+def ruled(before: dict[str, float], after: dict[str, float], eligible: dict[str, float]) -> Treatment:
+    """A hundred people a group of whom the last share is eligible; the first shares are approved before and after."""
+    sizes = dict.fromkeys(before, 100)
+    ranked, shown = people.planted(sizes, before), people.planted(sizes, after)
+    may = np.concatenate([np.arange(100) >= 100 - 100 * eligible[group] for group in sizes])[:, None]
+    return replace(
+        shown, ranked=ranked.shown, ranked_guarded=ranked.guarded, allowed=may, guarded=shown.guarded * may[:, 0]
+    )
+
+
+def test_what_is_shown_after_the_rules_is_judged_and_what_the_ranker_wanted_is_told():
+    document = reported(ruled({"a": 0.9, "b": 0.5}, {"a": 0.8, "b": 0.8}, {"a": 1.0, "b": 1.0}))
+    b = group(document, "b")
+    assert b["approval_ratio"]["mean"] == pytest.approx(1)
+    assert b["approval_ratio_before_rules"]["mean"] == pytest.approx(5 / 9)
+    assert (b["exposure"]["mean"], b["exposure_before_rules"]["mean"]) == (pytest.approx(0.2), pytest.approx(0.125))
+    assert breaches(document, LIMITS) == []
+    unfair = reported(ruled({"a": 0.8, "b": 0.8}, {"a": 0.9, "b": 0.5}, {"a": 1.0, "b": 1.0}))
+    assert "approval ratio 0.556" in breaches(unfair, LIMITS)[0]
+
+
+def test_approval_is_of_the_eligible_and_their_share_is_told():
+    document = reported(ruled({"a": 1.0, "b": 1.0}, {"a": 1.0, "b": 1.0}, {"a": 1.0, "b": 0.6}))
+    b = group(document, "b")
+    assert (b["eligible"]["mean"], b["eligible_users"]) == (pytest.approx(0.6), 60)
+    assert (b["approval"]["mean"], b["exposure"]["mean"]) == (pytest.approx(1), pytest.approx(0.15))
+    assert breaches(document, LIMITS) == []
+
+
+def test_a_group_with_few_eligible_users_is_not_compared():
+    document = reported(ruled({"a": 1.0, "b": 1.0}, {"a": 1.0, "b": 0.7}, {"a": 1.0, "b": 0.4}))
+    b = group(document, "b")
+    assert (b["judged"], b["approval_judged"], b["eligible_users"]) == (True, False, 40)
+    assert b["approval_ratio"]["mean"] < LIMITS.minimum_approval_ratio
+    assert breaches(document, LIMITS) == []
+    assert "fewer than two groups" in warnings(document, LIMITS)[0]
 
 
 def test_inputs_that_give_a_fact_away_are_warned_of_and_refused_by_nobody():
@@ -157,8 +196,8 @@ def test_the_page_shows_every_group_and_the_picture_is_drawn(tmp_path):
     }  # fmt: skip
     page = markdown(document, "fairness.png")
     for text in (
-        "| a | 100 | yes |",
-        "| b | 49 | no: fewer than 50 users |",
+        "| a | 100 | 100 | yes |",
+        "| b | 49 | 49 | no: fewer than 50 users |",
         "| unknown |",
         "- too few",
         "- ranker: score",

@@ -11,6 +11,8 @@ from ml.data.arrays import Ragged
 from ml.data.facts import FactTable, UserStates
 from ml.data.knowledge import Knowledge
 from ml.data.windows import to_micros
+from ml.domains.eligibility import Eligibility
+from ml.domains.eligibility_rules import Flag
 from ml.domains.facts import Fact
 from ml.evaluation.fairness.treatment import Treatment, everybody, guarded_items, treated
 from ml.ranking.frame import Frame
@@ -48,9 +50,13 @@ def everyone(dataset, most: int = 100):
     return everybody(dataset, NOW, most, 0)
 
 
-def treat(dataset, requests) -> Treatment:
-    model = Recommender({"plain": Scorer("plain", ITEMS)}, ByScore(), {"plain": ITEMS}, ITEMS)
-    return treated(model, requests, Snapshots(ITEMS).at(NOW), dataset, NOW + 7 * DAY)
+def as_ranked(requests, ranked, k):
+    return ranked.item[:, :k]
+
+
+def treat(dataset, requests, arrange=as_ranked, quota=ITEMS) -> Treatment:
+    model = Recommender({"plain": Scorer("plain", ITEMS)}, ByScore(), {"plain": quota}, ITEMS)
+    return treated(model, requests, Snapshots(ITEMS).at(NOW), dataset, NOW + 7 * DAY, arrange)
 
 
 def test_everybody_who_is_known_is_asked_whether_by_events_or_by_facts(dataset):
@@ -80,6 +86,25 @@ def test_slates_scores_and_what_was_taken_of_the_guarded_items(dataset):
     # User 0 takes item 4 at the very beginning, user 1 item 1 in time and looks at item 4, user 3 takes item 4.
     assert found.taken.tolist() == [[False, True], [True, False], [False, True]]
     assert found.open.all()
+    assert found.allowed.all()
+
+
+def test_the_slates_that_are_shown_stand_beside_the_recommenders_own(dataset):
+    found = treat(dataset, everyone(dataset), lambda requests, ranked, k: ranked.item[:, ::-1][:, :1])
+    assert (found.ranked.tolist(), found.ranked_guarded.tolist()) == ([2, 2, 2], [1, 1, 1])
+    assert (found.shown.tolist(), found.guarded.tolist()) == ([1, 1, 1], [0, 0, 0])  # item 5 alone
+
+
+def test_what_the_rules_forbid_is_open_and_not_allowed(dataset):
+    rule = Flag(
+        id="members", fact="member", equals=True, categories=("credit",),
+        for_customer="for members only", for_auditor="not a member of the club",
+    )  # fmt: skip
+    rules = Eligibility(rules=(rule,), categories=("credit", "x"))
+    ruled = replace(dataset, domain=dataset.domain.model_copy(update={"eligibility": rules}))
+    found = treat(ruled, everyone(ruled))
+    assert found.open.all()
+    assert found.allowed.tolist() == [[False, False], [False, False], [True, True]]  # of others it is not known
 
 
 def test_what_a_user_has_is_neither_shown_nor_open(dataset):
@@ -92,8 +117,7 @@ def test_what_a_user_has_is_neither_shown_nor_open(dataset):
 
 
 def test_a_guarded_item_that_no_retriever_finds_has_no_score(dataset):
-    model = Recommender({"plain": Scorer("plain", ITEMS)}, ByScore(), {"plain": 2}, ITEMS)
-    found = treated(model, everyone(dataset), Snapshots(ITEMS).at(NOW), dataset, NOW + 7 * DAY)
+    found = treat(dataset, everyone(dataset), quota=2)
     assert found.score[:, 1].tolist() == [-np.inf] * 3
 
 

@@ -1,0 +1,89 @@
+"""What every model reaches of a ceiling, as a page of the docs with a picture."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ml.evaluation.plots import COLOURS, saved
+
+Row = Mapping[str, Any]
+ENDS = ("mean", "low", "high")
+
+
+def write_ceiling_page(document: Mapping[str, Any], path: Path) -> None:
+    """Write `slate bench ceiling`'s document as Markdown, and its picture into `images/` beside the page."""
+    picture = path.parent / "images" / f"{path.stem}.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    _plot(_ranked(document["rows"], None, None), picture)
+    path.write_text("\n".join(_lines(document, f"images/{picture.name}")) + "\n", encoding="utf-8")
+
+
+def _lines(document: Mapping[str, Any], picture: str) -> Iterator[str]:
+    rows: Sequence[Row] = document["rows"]
+    seeds = [seed for seed in dict.fromkeys(row["seed"] for row in rows) if seed is not None]
+    months = [month for month in dict.fromkeys(row["month"] for row in rows) if month is not None]
+    ranked = _ranked(rows, None, None)
+    yield f"# {document['domain'].capitalize()}: what each model reaches of the ceiling"
+    yield ""
+    yield (
+        f"{document['customers']:,} generated customers for each of {len(seeds)} seeds "
+        f"({', '.join(map(str, seeds))}); {ranked[0]['cases']:,} cases, a user and a month in which something was "
+        "taken. Intervals of 95 % resample users. Written by `slate bench ceiling --write`."
+    )
+    yield ""
+    yield f"![Share of the ceiling's MAP@7]({picture})"
+    yield ""
+    yield "| model | MAP@7 | share of the ceiling | " + " | ".join(f"seed {seed}" for seed in seeds) + " |"
+    yield "|---|---:|---:|" + "---:|" * len(seeds)
+    for row in ranked:
+        own = [_percent(_found(rows, row["model"], seed, None)["share"]) for seed in seeds]
+        yield f"| {row['model']} | {_number(row['map@7'])} | {_percent(row['share'])} | " + " | ".join(own) + " |"
+    yield ""
+    yield "## Month by month"
+    yield ""
+    yield "The share of the ceiling in each month that was predicted, all seeds together; models were fitted before all."
+    yield ""
+    yield "| model | " + " | ".join(f"from {month}" for month in months) + " |"
+    yield "|---|" + "---:|" * len(months)
+    for row in ranked:
+        each = [_percent(_found(rows, row["model"], None, month)["share"]) for month in months]
+        yield f"| {row['model']} | " + " | ".join(each) + " |"
+
+
+def _ranked(rows: Sequence[Row], seed: int | None, month: str | None) -> list[Row]:
+    chosen = [row for row in rows if (row["seed"], row["month"]) == (seed, month)]
+    return sorted(chosen, key=lambda row: -row["share"]["mean"])
+
+
+def _found(rows: Sequence[Row], model: str, seed: int | None, month: str | None) -> Row:
+    return next(row for row in rows if (row["model"], row["seed"], row["month"]) == (model, seed, month))
+
+
+def _number(value: Mapping[str, float | None]) -> str:
+    return _interval(value, 1, 4)
+
+
+def _percent(value: Mapping[str, float | None]) -> str:
+    return _interval(value, 100, 1) + " %"
+
+
+def _interval(value: Mapping[str, float | None], factor: int, digits: int) -> str:
+    mean, low, high = ("–" if at is None else f"{factor * at:.{digits}f}" for at in map(value.get, ENDS))
+    return f"{mean} [{low}, {high}]"
+
+
+def _plot(ranked: Sequence[Row], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 1.2 + 0.32 * len(ranked)), layout="constrained")
+    axes = figure.add_subplot()
+    for place, row in enumerate(ranked[::-1]):
+        share, colour = row["share"], COLOURS[row["kind"]]
+        axes.plot(100 * share["mean"], place, "o", color=colour)
+        if share["low"] is not None:
+            axes.plot([100 * share["low"], 100 * share["high"]], [place, place], color=colour, linewidth=1.6)
+    axes.axvline(90, color="#d62728", linestyle=":", linewidth=1)
+    axes.set_yticks(range(len(ranked)), [row["model"] for row in ranked[::-1]])
+    axes.set_xlabel("share of the ceiling's MAP@7 in %, with its interval (dotted: the aim)")
+    axes.grid(axis="x", alpha=0.3)
+    saved(figure, path)
