@@ -19,9 +19,9 @@ from ml.steps.features import prepare_build
 from ml.steps.parameters import parse_parameters
 from ml.steps.training import Training, describe_training, recommender_of
 
-CUSTOMERS, MONTHS, SEED = 500, 12, 102
+CUSTOMERS, MONTHS, SEED = 1500, 12, 102
 SESSIONS = "site_sessions.parquet"
-TREES = {"pooled": {"rounds": 20, "maximum_depth": 4}, "single": {"rounds": 5, "maximum_depth": 2}}
+TREES = {"pooled": {"rounds": 60, "maximum_depth": 4}, "single": {"rounds": 5, "maximum_depth": 2}}
 
 
 def generate(folder: Path) -> Path:
