@@ -6,7 +6,12 @@ from typing import Any
 
 import httpx
 
+from ml.errors import RunFailed
+from ml.logs import get_logger
+
 UNFINISHED = ("queued", "running")
+TIMEOUT_SECONDS, ATTEMPTS = 30.0, 10
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,12 +33,16 @@ class TaskState:
 
 
 class AirflowApi:
-    """Logs in on first use; every method raises `httpx.HTTPError` where Airflow refuses."""
+    """Logs in on first use; every method raises `httpx.HTTPError` where Airflow refuses.
+
+    On a machine that is busy an answer can take longer than anybody would think: what only reads is asked again, and
+    `RunFailed` is raised where that does not help either.
+    """
 
     def __init__(self, address: str, user: str, password: str, transport: httpx.BaseTransport | None = None) -> None:
         self.address = address
         self._login = {"username": user, "password": password}
-        self._client = httpx.Client(base_url=address, timeout=30.0, trust_env=False, transport=transport)
+        self._client = httpx.Client(base_url=address, timeout=TIMEOUT_SECONDS, trust_env=False, transport=transport)
 
     def ready(self) -> bool:
         """Whether it answers and its scheduler is healthy; logs in when it does."""
@@ -49,33 +58,48 @@ class AirflowApi:
             return False
         return True
 
-    def _call(self, method: str, path: str, **options: Any) -> Any:
-        answer = self._client.request(method, f"/api/v2{path}", **options)
+    def _get(self, path: str, **options: Any) -> httpx.Response:
+        for _ in range(ATTEMPTS):
+            try:
+                return self._client.get(f"/api/v2{path}", **options)
+            except httpx.TimeoutException:
+                log.warning("Airflow has not answered for %.0f s; asking again", TIMEOUT_SECONDS)
+        raise RunFailed(
+            f"Airflow at {self.address} did not answer GET {path} in {ATTEMPTS} attempts of {TIMEOUT_SECONDS:.0f} s: free "
+            "the machine of other work and start again; what was made stands"
+        )
+
+    def _read(self, path: str, **options: Any) -> Any:
+        answer = self._get(path, **options)
         answer.raise_for_status()
         return answer.json()
 
     def import_errors(self, since: datetime) -> list[str]:
         """The DAG files that Airflow could not read since a moment, with the traceback of each."""
-        found = self._call("GET", "/importErrors")["import_errors"]
+        found = self._read("/importErrors")["import_errors"]
         recent = [error for error in found if datetime.fromisoformat(error["timestamp"]) >= since]
         return [f"{error['filename']}: {error['stack_trace']}" for error in recent]
 
     def dags(self, since: datetime) -> set[str]:
         """The ids of the DAGs that can run and have been read since a moment."""
-        found = self._call("GET", "/dags", params={"paused": False, "limit": 100})["dags"]
+        found = self._read("/dags", params={"paused": False, "limit": 100})["dags"]
         return {dag["dag_id"] for dag in found if datetime.fromisoformat(dag["last_parsed_time"]) >= since}
 
     def trigger(self, dag: str, conf: dict[str, Any]) -> str:
         """Start a run with these parameters; returns its id."""
-        return str(self._call("POST", f"/dags/{dag}/dagRuns", json={"logical_date": None, "conf": conf})["dag_run_id"])
+        wanted = {"logical_date": None, "conf": conf}
+        # Asked once: a second time would start a second run.
+        answer = self._client.post(f"/api/v2/dags/{dag}/dagRuns", json=wanted, timeout=ATTEMPTS * TIMEOUT_SECONDS)
+        answer.raise_for_status()
+        return str(answer.json()["dag_run_id"])
 
     def run_state(self, dag: str, run: str) -> str:
         """`queued`, `running`, `success` or `failed`."""
-        return str(self._call("GET", f"/dags/{dag}/dagRuns/{run}")["state"])
+        return str(self._read(f"/dags/{dag}/dagRuns/{run}")["state"])
 
     def tasks(self, dag: str, run: str) -> list[TaskState]:
         """Every task of a run."""
-        found = self._call("GET", f"/dags/{dag}/dagRuns/{run}/taskInstances", params={"limit": 100})
+        found = self._read(f"/dags/{dag}/dagRuns/{run}/taskInstances", params={"limit": 100})
         return [
             TaskState(
                 dag=dag,
@@ -96,7 +120,7 @@ class AirflowApi:
         update whose run is not known yet.
         """
         source = {"source_dag_id": dag, "source_run_id": run}
-        answer = self._client.get("/api/v2/assets/events", params=source)
+        answer = self._get("/assets/events", params=source)
         if answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
             return []
         answer.raise_for_status()
@@ -108,7 +132,7 @@ class AirflowApi:
     def task_log(self, task: TaskState) -> list[str]:
         """The lines of a task's last try."""
         path = f"/dags/{task.dag}/dagRuns/{task.run}/taskInstances/{task.task}/logs/{task.attempt}"
-        content = self._call("GET", path, headers={"Accept": "application/json"})["content"]
+        content = self._read(path, headers={"Accept": "application/json"})["content"]
         lines = [line if isinstance(line, str) else _readable(line) for line in content]
         return [line for line in lines if not line.startswith("::")]  # Airflow's own folds
 

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from ml.errors import RunFailed
 from ml.wheel.api import AirflowApi
 
 ADDRESS = "http://127.0.0.1:8080"
@@ -46,6 +47,39 @@ def test_an_airflow_that_does_not_answer_yet_is_not_ready():
         raise httpx.ConnectError("connection refused")
 
     assert not AirflowApi(ADDRESS, "admin", "secret", transport=httpx.MockTransport(refuse)).ready()
+
+
+def api_that_is_busy(times: int) -> tuple[AirflowApi, list[httpx.Request]]:
+    """A client of an Airflow that does not answer in time, so many times."""
+    asked = []
+
+    def handle(request):
+        asked.append(request)
+        if len(asked) <= times:
+            raise httpx.ReadTimeout("timed out")
+        return httpx.Response(200, json={"state": "running", "dag_run_id": "r"})
+
+    return AirflowApi(ADDRESS, "admin", "secret", transport=httpx.MockTransport(handle)), asked
+
+
+def test_what_only_reads_is_asked_again_where_airflow_is_busy():
+    api, asked = api_that_is_busy(3)
+    assert api.run_state("d", "r") == "running"
+    assert len(asked) == 4
+
+
+def test_an_airflow_that_never_answers_is_an_error_that_says_so():
+    api, asked = api_that_is_busy(1_000)
+    with pytest.raises(RunFailed, match="did not answer GET /dags/d/dagRuns/r in 10 attempts of 30 s"):
+        api.run_state("d", "r")
+    assert len(asked) == 10
+
+
+def test_a_run_is_started_once_however_busy_airflow_is():
+    api, asked = api_that_is_busy(1)
+    with pytest.raises(httpx.ReadTimeout):
+        api.trigger("d", {})
+    assert len(asked) == 1
 
 
 def test_what_an_earlier_airflow_read_does_not_count():
