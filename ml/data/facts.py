@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ml.data.arrays import Bools, Floats, Indices, Ints, Strings, first_at
+from ml.data.sql import literal
 from ml.data.vocabulary import Vocabulary
 from ml.domains.facts import Fact
 
@@ -184,21 +185,34 @@ def item_facts(catalogue: pd.DataFrame, facts: Mapping[str, Fact]) -> FactTable:
         return read_facts(connection, "catalogue", facts, "place", "place")[1]
 
 
-def user_states(path: Path, users: Vocabulary, facts: Mapping[str, Fact]) -> UserStates:
+def user_states(path: Path, users: Vocabulary, facts: Mapping[str, Fact], until: int | None = None) -> UserStates:
     """The states of the published mart `user_states`.
 
     Args:
         path: Parquet file with user_id, valid_from and the JSON object attributes (null: nothing is known any more).
         users: Whose states; others are left out.
         facts: Which facts.
+        until: Only the latest state of each user strictly before this instant, microseconds since 1970 UTC; None:
+            every state.
     """
     with duckdb.connect() as connection:
         connection.execute("SET threads = 2; SET TimeZone = 'UTC'")
         connection.register(
             "known", pd.DataFrame({"user_id": users.ids, "user": np.arange(len(users), dtype=np.int32)})
         )
-        connection.from_parquet(str(path)).create_view("states")
-        relation = "states JOIN known USING (user_id)"
+        connection.from_parquet(str(path)).create_view("every_state")
+        relation = f"({_wanted_states(users, until)}) AS states JOIN known USING (user_id)"
         keys = '"user", epoch_us(valid_from) AS since'
         frame, table = read_facts(connection, relation, facts, keys, '"user", valid_from')
     return UserStates(frame["user"].to_numpy(np.int32), frame["since"].to_numpy(np.int64), table)
+
+
+def _wanted_states(users: Vocabulary, until: int | None) -> str:
+    """SQL of the states that may be of these users: the file is ordered by user, and no more of it is read."""
+    bounds = f"user_id BETWEEN {literal(users.ids[0])} AND {literal(users.ids[-1])}" if len(users) else "false"
+    if until is None:
+        return f"SELECT * FROM every_state WHERE {bounds}"
+    return (
+        f"SELECT * FROM every_state WHERE {bounds} AND valid_from < make_timestamp({until}) "
+        "QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY valid_from DESC) = 1"
+    )
