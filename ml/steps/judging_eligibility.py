@@ -52,11 +52,11 @@ def eligibility(domain: str, channel: str | None = None) -> dict[str, Any]:
     features = current_features(domain)
     users = KnownUsers.of(features)
     _check(users.domain, channel)
-    as_of = datetime.fromisoformat(manifest(features)["as_of"])
-    ruleset = users.domain.eligibility.digest
+    made_of, ruleset = manifest(features), users.domain.eligibility.digest
     code = code_digest("data", "reranking/eligibility", "steps/judging_eligibility.py")
-    key = digest([manifest(features)["key"], ruleset, channel, code])
-    final = settings().domain_path("eligibility", domain) / f"{as_of:%Y%m%dT%H%M%SZ}-{key}"
+    key = digest([made_of["key"], ruleset, channel, code])
+    as_of = made_of["as_of"]
+    final = settings().domain_path("eligibility", domain) / f"{datetime.fromisoformat(as_of):%Y%m%dT%H%M%SZ}-{key}"
     if not (final / MANIFEST).exists():
         _publish(final, users, channel, {"domain": domain, "as_of": as_of, "channel": channel, "ruleset": ruleset})
     log.info("eligibility of all users: %s", final)

@@ -68,7 +68,7 @@ def _family(process: int) -> list[psutil.Process]:
 
 
 def machine() -> Mapping[str, Any]:
-    """What it was measured on: processors that may be used, memory, system."""
+    """What it was measured on: `cores` that may be used, and `memory_mb`."""
     return {
         "cores": len(psutil.Process().cpu_affinity()) if psutil.LINUX else psutil.cpu_count(),
         "memory_mb": psutil.virtual_memory().total // MEGABYTE,
