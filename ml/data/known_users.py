@@ -94,7 +94,8 @@ def _everybody(path: Path) -> Strings:
             "SELECT user_id FROM read_parquet($users) UNION SELECT user_id FROM read_parquet($states) ORDER BY user_id",
             {"users": str(path / "users.parquet"), "states": str(path / "user_states.parquet")},
         )
-        return found.df()["user_id"].to_numpy(object)
+        ids: Strings = found.df()["user_id"].to_numpy(object)
+        return ids
 
 
 def _asked(users: int, moment: int) -> Requests:
