@@ -17,7 +17,7 @@ def _page(document: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         f"Written by `slate bench scale --domain {document['domain']} --customers {document['customers']} --seed "
-        f"{document['seed']} --write {{this page}}`: each stage is a command in a process of its own."
+        f"{document['seed']} --write`: each stage is a command in a process of its own."
     )
     yield ""
     yield (
@@ -39,5 +39,5 @@ def _page(document: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         f"Landing took {landing['peak_memory_mb']:,} MB, {verdict} its limit of {document['landing_limit_mb']:,} MB "
-        "whatever the size of the files."
+        "for files of any size."
     )
