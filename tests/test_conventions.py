@@ -42,7 +42,8 @@ ABOUT_CUSTOMERS = (
     # What a rule says to the person and what it says to an auditor are fields of the declarations.
     "ml/reranking/eligibility/explaining.py", "ml/reranking/eligibility/documenting.py",
     # How many customers a generator makes up is an argument of it, and what its ceiling is keyed by.
-    "ml/steps/generating.py", "ml/steps/ceiling_benchmark", "ml/steps/landing_benchmark.py", "ml/wheel/demo.py",
+    "ml/steps/generating.py", "ml/steps/ceiling_benchmark", "ml/steps/landing_benchmark.py",
+    "ml/steps/scale_", "ml/wheel/demo.py",
     # What Slate is, in a sentence; and the commands of the benchmarks above.
     "ml/__init__.py", "ml/cli/",
 )  # fmt: skip

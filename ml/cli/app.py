@@ -289,6 +289,16 @@ def explain(
     output.emit(steps.explain(domain, user, item, **chosen), json, output.explained)
 
 
+@app.command(
+    epilog="Examples: `slate eligibility --domain banking` · `slate eligibility --domain banking --channel email`"
+)
+def eligibility(domain: DomainOption = DEFAULT_DOMAIN, channel: ChannelOption = None, json: JsonOption = False) -> None:
+    """Who may be offered what, of all users and items: Parquet, and how many each rule forbids."""
+    from ml import steps
+
+    output.emit(steps.eligibility(domain, channel), json, output.eligibility)
+
+
 @app.command(epilog="Examples: `slate package --user 16351 --domain banking` · `slate package --all --domain banking`")
 def package(
     user: Annotated[str | None, typer.Option(help="Identifier of the user.")] = None,

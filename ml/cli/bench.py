@@ -179,6 +179,24 @@ def bench_landing(
     output.emit(steps.bench_landing(domain, rows, seed=seed), json, output.fields("Landing"))
 
 
+@bench.command("scale", epilog="Example: `slate bench scale --customers 1000000 --write docs/scale.md`")
+def bench_scale(
+    customers: Annotated[int, typer.Option(min=1, help="How many are generated.")] = 1_000_000,
+    domain: DomainOption = GENERATED_DOMAIN,
+    seed: SeedOption = 7,
+    write: Annotated[Path | None, typer.Option(help="Also write this Markdown page.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Time and memory from generated files through landing and features to everybody's eligibility."""
+    from ml import steps
+    from ml.steps.scale_page import write_scale
+
+    document = steps.bench_scale(domain, customers, seed=seed)
+    if write:
+        write_scale(document, write)
+    output.emit(document, json, output.scale)
+
+
 @bench.command("ceiling", epilog="Example: `slate bench ceiling --seeds 41 --seeds 42 --json`")
 def bench_ceiling(
     domain: DomainOption = GENERATED_DOMAIN,

@@ -211,6 +211,28 @@ def package(result: Mapping[str, Any]) -> Iterable[Table | str]:
             yield f"{result[half]['short']}\n"
 
 
+def eligibility(result: Mapping[str, Any]) -> Iterable[Table]:
+    """Render how many pairs of users and items there are, by rule and by item."""
+    names = ("path", "as_of", "channel", "users", "items", "pairs", "allowed", "without")
+    yield table("Eligibility of all users", ("field", "value"), [(name, _short(result[name])) for name in names])
+    pairs = [
+        (rule, f"{count:,}", f"{count / max(result['pairs'], 1):.1%}") for rule, count in result["forbidden"].items()
+    ]
+    yield table("Pairs that each rule forbids", ("rule", "pairs", "of all"), pairs)
+    users = [
+        (item, f"{count:,}", f"{count / max(result['users'], 1):.1%}")
+        for item, count in result["allowed_by_item"].items()
+    ]
+    yield table("Users to whom each item may be offered", ("item", "users", "of all"), users)
+
+
+def scale(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render what each stage took, one row a stage."""
+    told = {name: value for name, value in document.items() if name != "stages"}
+    yield from fields("Scale")(told)
+    yield from records("Each stage in a process of its own")(document["stages"])
+
+
 def early_interest(document: Mapping[str, Any]) -> Iterable[Table | str]:
     """Render what the lists of each share found, one row a share; shares in percent."""
     columns = (

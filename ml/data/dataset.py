@@ -12,9 +12,7 @@ import pandas as pd
 from ml.artifacts import manifest
 from ml.data.arrays import Floats, Indices, Ints, Ragged, distinct, first_at, take_ranges
 from ml.data.facts import FactTable, UserStates, item_facts, user_states
-from ml.data.holdings import Holdings
 from ml.data.knowledge import Knowledge
-from ml.data.occurrences import Occurrences
 from ml.data.requests import Cases, History, Requests
 from ml.data.visibility import EVERYTHING, Visibility
 from ml.data.vocabulary import Vocabulary, encoded
@@ -115,15 +113,10 @@ class Dataset:
 
 def load_dataset(path: Path) -> Dataset:
     """Read a published `features` artifact (see `ml.steps.features`)."""
-    described = manifest(path)
-    source = Source.model_validate(described["source"])
-    domain = source.applied_to(get_domain(described["domain"]))
-    windows = Windows.of(datetime.fromisoformat(described["as_of"]), domain.protocol)
+    domain, source, windows = declared_by(path)
+    catalogue = read_catalogue(path)
     with duckdb.connect() as connection:
         connection.execute("SET threads = 2; SET TimeZone = 'UTC'")
-        catalogue = connection.execute(
-            "SELECT * FROM read_parquet($path) ORDER BY item_id", {"path": str(path / "items.parquet")}
-        ).df()
         without_weight = [*domain.holdings.begin, *domain.holdings.end, *domain.told_events]
         told = dict.fromkeys(without_weight, 0.0) | domain.event_weights
         weights = pd.DataFrame(told.items(), columns=["event_type", "weight"])
@@ -149,22 +142,31 @@ def load_dataset(path: Path) -> Dataset:
         users=len(users), items=len(items),
         kind=pd.Index(list(domain.event_weights)).get_indexer(kind).astype(np.int32),
     )  # fmt: skip
-    begins, ends = (kind.isin(types).to_numpy() for types in (domain.holdings.begin, domain.holdings.end))
-    held = begins | ends
     facts = (
         user_states(path / "user_states.parquet", users, domain.user_facts) if domain.user_facts else UserStates.none()
     )
-    occurrences = {
-        name: Occurrences.of_events(user[there], item[there], at[there])
-        for name in domain.told_events
-        for there in [(kind == name).to_numpy()]
-    }
-    holdings = Holdings.of_events(user[held], item[held], at[held], begins[held])
-    knowledge = Knowledge(facts, holdings, domain.outputs, occurrences)
+    knowledge = Knowledge.of_events(domain, facts, user, item, at, kind.to_numpy(object))
     return Dataset(
         path, domain, source, windows, users, items, places, log.where(log.weight > 0), catalogue, knowledge,
         item_facts(catalogue, domain.item_facts),
     )  # fmt: skip
+
+
+def declared_by(path: Path) -> tuple[Domain, Source, Windows]:
+    """The domain of a published artifact as its source needs it, the source, and the windows of its instant."""
+    described = manifest(path)
+    source = Source.model_validate(described["source"])
+    domain = source.applied_to(get_domain(described["domain"]))
+    return domain, source, Windows.of(datetime.fromisoformat(described["as_of"]), domain.protocol)
+
+
+def read_catalogue(path: Path) -> pd.DataFrame:
+    """The items of a published artifact, one row each, in vocabulary order."""
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 2; SET TimeZone = 'UTC'")
+        return connection.execute(
+            "SELECT * FROM read_parquet($path) ORDER BY item_id", {"path": str(path / "items.parquet")}
+        ).df()
 
 
 def _users(path: Path, seen: pd.Series, domain: Domain) -> tuple[Vocabulary, Indices]:

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from ml.data.arrays import Bools
+import numpy as np
+
+from ml.data.arrays import Bools, Indices, Ints, Strings
 from ml.data.facts import UserStates
 from ml.data.holdings import Holdings
 from ml.data.occurrences import Occurrences
 from ml.data.requests import Requests
-from ml.domains.domain import Outputs
+from ml.domains.domain import Domain, Outputs
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,30 @@ class Knowledge:
     def none(cls) -> "Knowledge":
         """Nothing is known but events."""
         return cls(UserStates.none(), Holdings.none(), "mixed")
+
+    @classmethod
+    def of_events(
+        cls, domain: Domain, facts: UserStates, user: Indices, item: Indices, at: Ints, kind: Strings
+    ) -> "Knowledge":
+        """What N events tell, beside the facts.
+
+        Args:
+            domain: Whose declaration says which types of event begin and end holdings, and which are told.
+            facts: Of the same users.
+            user: (N,) rows of the user vocabulary.
+            item: (N,) columns of the item vocabulary; -1: an item that is not in the catalogue.
+            at: (N,) microseconds since 1970 UTC.
+            kind: (N,) types of event.
+        """
+        begins, ends = (np.isin(kind, types) for types in (domain.holdings.begin, domain.holdings.end))
+        held = begins | ends
+        occurrences = {
+            name: Occurrences.of_events(user[there], item[there], at[there])
+            for name in domain.told_events
+            for there in [kind == name]
+        }
+        holdings = Holdings.of_events(user[held], item[held], at[held], begins[held])
+        return cls(facts, holdings, domain.outputs, occurrences)
 
     def before(self, moment: int) -> "Knowledge":
         """The same as known just before an instant; facts are asked with their moment."""

@@ -21,6 +21,7 @@ from ml.domains.eligibility_rules import (
 )
 from ml.domains.facts import Fact
 from ml.domains.frozen import Frozen
+from ml.errors import BadInput
 
 REQUIRED_FACTS = "required_facts"  # the identifier under which missing required facts are reported
 MOST_RULES = 63  # a decision is a bit mask of 64: a bit a rule, and one for required facts
@@ -66,15 +67,30 @@ class Eligibility(Frozen):
         return f"{REQUIRED_FACTS}@{self.version}"
 
     @property
-    def event_types(self) -> tuple[str, ...]:
-        """The types of event that some rule reads, sorted."""
-        return tuple(sorted({kind for rule in self.rules for kind in rule.event_types}))
+    def names(self) -> tuple[str, ...]:
+        """What may forbid an item, as it is logged: every rule, and the check of required facts at the end."""
+        return (*(rule.name for rule in self.rules), self.requirement)
+
+    def named(self, bits: int) -> tuple[str, ...]:
+        """Those of `names` whose bits are set, the lowest bit first."""
+        return tuple(name for place, name in enumerate(self.names) if bits >> place & 1)
 
     @property
     def channels(self) -> tuple[str, ...]:
         """The marketing channels to which users may consent, as the rules of consent declare them."""
         named = (rule.channels for rule in self.rules if isinstance(rule, Consent))
         return tuple(dict.fromkeys(channel for channels in named for channel in channels))
+
+    def check_channel(self, channel: str | None) -> None:
+        """Raise `BadInput` where a channel (None: no marketing) has no rule of consent: nobody agreed to it."""
+        if channel is not None and channel not in self.channels:
+            known = ", ".join(sorted(self.channels)) or "none"
+            raise BadInput(f"--channel {channel!r} has no rule of consent; declared channels: {known}")
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """The types of event that some rule reads, sorted."""
+        return tuple(sorted({kind for rule in self.rules for kind in rule.event_types}))
 
     @property
     def digest(self) -> str:

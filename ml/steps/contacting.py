@@ -108,10 +108,7 @@ def _checked(declared: Domain, bundle: Bundle, question: dict[str, Any]) -> int:
     """The number of the item that a sound question is about."""
     if not 0 <= question["share"] <= 1:
         raise BadInput(f"--share is {question['share']}: give a share from 0 to 1, such as 0.10")
-    channels = declared.eligibility.channels
-    if question["channel"] is not None and question["channel"] not in channels:
-        known = ", ".join(sorted(channels))
-        raise BadInput(f"--channel {question['channel']!r} has no rule of consent; declared channels: {known}")
+    declared.eligibility.check_channel(question["channel"])
     number = int(bundle.items.encode([question["item"]])[0])
     if number < 0:
         raise BadInput(f"there is no item {question['item']!r} in the bundle of {bundle.manifest['as_of']}")

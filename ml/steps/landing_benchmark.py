@@ -1,23 +1,18 @@
 """How long landing takes, and how much memory, on generated files of a given size."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
 from typing import Any
 
 from ml.data.generators import Generate, get_generator
 from ml.domains import get_domain
-from ml.errors import RunFailed
 from ml.settings import settings
 from ml.steps.generating import declared_generator
+from ml.steps.measuring import MEGABYTE, run_measured
 
 MEMORY_LIMIT_MB = 3_000  # what a landing may take at the most, of whatever size
 SAMPLE = 1_000  # customers, from whom the rows of all are estimated
-MEGABYTE = 1_000_000
 
 
 def bench_landing(domain: str, rows: int, seed: int = 7) -> dict[str, Any]:
@@ -45,8 +40,10 @@ def bench_landing(domain: str, rows: int, seed: int = 7) -> dict[str, Any]:
         made = generator(folder / "raw", customers=customers, seed=seed)
         raw = sum(path.stat().st_size for path in (folder / "raw").glob("*.*"))
         command = ["land", "--domain", domain, "--source", declared.loader or "", "--data-folder", str(folder / "raw")]
-        measured = _measured(command, home=folder / "home")
-    return {"domain": domain, "customers": customers, "rows": made["rows"], "raw_mb": raw // MEGABYTE, **measured}
+        _, cost = run_measured(command, home=folder / "home")
+    sizes = {"customers": customers, "rows": made["rows"], "raw_mb": raw // MEGABYTE}
+    share = round(cost.peak_memory_mb / MEMORY_LIMIT_MB, 3)
+    return {"domain": domain, **sizes, **asdict(cost), "memory_limit_mb": MEMORY_LIMIT_MB, "share_of_limit": share}
 
 
 def _customers(generator: Generate, folder: Path, rows: int, seed: int) -> int:
@@ -54,25 +51,3 @@ def _customers(generator: Generate, folder: Path, rows: int, seed: int) -> int:
     counts = generator(folder, customers=SAMPLE, seed=seed)["rows"]
     landed: int = next(iter(counts.values()))
     return max(1, round(rows * SAMPLE / landed))
-
-
-def _measured(command: Sequence[str], home: Path) -> dict[str, float]:
-    """Run a command to its end in a process whose memory is its own."""
-    started = monotonic()
-    process = subprocess.Popen(  # noqa: S603  (our own command)
-        [sys.executable, "-m", "ml.cli", *command, "--json"],
-        env=os.environ | {"SLATE_HOME": str(home)},
-        stdout=subprocess.DEVNULL,
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)  # it is waited for: the handle must not do so again
-    if process.returncode:
-        raise RunFailed(f"slate {' '.join(command)} ended with {process.returncode}; its messages stand above")
-    peak = usage.ru_maxrss * 1_024 / MEGABYTE  # kibibytes on Linux
-    return {
-        "wall_seconds": round(monotonic() - started, 1),
-        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
-        "peak_memory_mb": round(peak),
-        "memory_limit_mb": MEMORY_LIMIT_MB,
-        "share_of_limit": round(peak / MEMORY_LIMIT_MB, 3),
-    }

@@ -6,10 +6,11 @@ from typing import Any
 import psutil
 
 from ml.domains import get_domain
+from ml.memory import MemorySampler
 from ml.wheel.airflow import airflow_home, start_airflow
 from ml.wheel.driver import sole_driver
 from ml.wheel.follow import Follower
-from ml.wheel.measure import MemorySampler, record_turn
+from ml.wheel.measure import record_turn
 from ml.wheel.places import places
 from ml.wheel.processes import members
 

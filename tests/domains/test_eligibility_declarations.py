@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from ml.domains import get_domain
+from ml.domains.banking_rules import BANKING_ELIGIBILITY
 from ml.domains.domain import Domain
 from ml.domains.eligibility import MOST_RULES, Eligibility
 from ml.domains.eligibility_rules import Affordability, Comparison, Exclusive, Flag, Membership, RecentEvent, Rule
 from ml.domains.facts import Fact
+from ml.errors import BadInput
 
 WORDS = {"for_customer": "a reason for the customer", "for_auditor": "a reason for the auditor"}
 ADULT = Comparison(id="adult", fact="age", operator=">=", value=18, **WORDS)
@@ -92,3 +94,22 @@ def domain_with(eligibility: Eligibility) -> Domain:
     """The shop, with one fact of its users and these rules."""
     facts = {"user_facts": {"age": Fact(kind="number", description="In years.")}, "eligibility": eligibility}
     return Domain(**dict(get_domain("retail")) | facts)
+
+
+def test_a_channel_needs_a_rule_of_consent() -> None:
+    assert BANKING_ELIGIBILITY.channels == ("app", "email", "phone", "post")
+    for channel in (None, *BANKING_ELIGIBILITY.channels):
+        BANKING_ELIGIBILITY.check_channel(channel)
+    with pytest.raises(BadInput, match=r"'pigeon' has no rule of consent; declared channels: app, email, phone, post"):
+        BANKING_ELIGIBILITY.check_channel("pigeon")
+    with pytest.raises(BadInput, match=r"'email' has no rule of consent; declared channels: none"):
+        Eligibility().check_channel("email")
+
+
+def test_the_bits_of_a_decision_are_named_in_the_declared_order() -> None:
+    names = BANKING_ELIGIBILITY.names
+    assert names[0] == "minimum_age@1"
+    assert names[-1] == "required_facts@1"
+    assert BANKING_ELIGIBILITY.named(0) == ()
+    assert BANKING_ELIGIBILITY.named(0b101) == (names[0], names[2])
+    assert BANKING_ELIGIBILITY.named(1 << (len(names) - 1)) == ("required_facts@1",)

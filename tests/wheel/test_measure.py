@@ -2,13 +2,13 @@ import sys
 import time
 from datetime import UTC, datetime
 
-import psutil
 import pytest
 
 from ml.errors import RunFailed
+from ml.memory import MemorySampler, Sample
 from ml.wheel import measure
 from ml.wheel.api import TaskState
-from ml.wheel.measure import MemorySampler, Sample, measured_turns, memory_of, record_turn, stages_of
+from ml.wheel.measure import measured_turns, record_turn, stages_of
 
 
 @pytest.fixture(autouse=True)
@@ -26,27 +26,6 @@ def sampler():
 def task(name, start, end, state="success"):
     moments = [datetime.fromtimestamp(moment, UTC) for moment in (start, end)]
     return TaskState("shop__train", "r1", name, state, *moments, 1)
-
-
-def test_the_memory_of_this_process_is_what_it_holds():
-    held = memory_of([psutil.Process()])
-    assert 0 < held <= psutil.Process().memory_info().rss * 1.1
-
-
-def test_the_peak_lies_within_the_asked_moments(sampler):
-    assert sampler.peak() == 5_000_000
-    assert sampler.peak(25, 40) == 2_000_000
-    assert sampler.peak(12, 13) == 1_000_000  # between two samples: the nearest
-
-
-def test_it_samples_between_with_and_its_end(monkeypatch):
-    monkeypatch.setattr(measure, "SAMPLE_SECONDS", 0.01)
-    with MemorySampler(lambda: [psutil.Process()]) as sampler:
-        while not sampler.samples:
-            time.sleep(0.01)
-    taken = len(sampler.samples)
-    time.sleep(0.05)
-    assert len(sampler.samples) == taken
 
 
 def test_stages_are_the_tasks_that_ran_in_their_order(sampler):

@@ -58,9 +58,7 @@ class Decisions:
 
     def rules(self, row: int, column: int) -> tuple[str, ...]:
         """The names of all that forbids one pair, as `id@version`."""
-        names = [rule.name for rule in self.eligibility.rules] + [self.eligibility.requirement]
-        bits = int(self.failed[row, column])
-        return tuple(name for place, name in enumerate(names) if bits >> place & 1)
+        return self.eligibility.named(int(self.failed[row, column]))
 
 
 def decide(

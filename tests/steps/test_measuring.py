@@ -1,0 +1,51 @@
+"""A command is measured with all that it started."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ml.errors import RunFailed
+from ml.memory import memory_of
+from ml.steps.measuring import _family, machine, run_measured
+
+HELD = 60_000_000  # bytes that a child of the measured process holds
+PARENT = f"""
+import subprocess, sys
+child = "held = bytearray({HELD}); held[::4096] = b'1' * len(held[::4096]); print('ready', flush=True); input()"
+subprocess.run([sys.executable, "-c", child])
+"""
+
+
+def test_a_command_tells_its_document_and_what_it_took(tmp_path: Path) -> None:
+    document, cost = run_measured(["status"], home=tmp_path)
+    assert document["counts"] == {}
+    assert cost.wall_seconds > 0 < cost.cpu_seconds
+    assert 20 < cost.peak_memory_mb < 2_000
+
+
+def test_a_command_that_fails_is_no_measurement(tmp_path: Path) -> None:
+    with pytest.raises(RunFailed, match="slate leaderboard ended with 1"):
+        run_measured(["leaderboard"], home=tmp_path)
+
+
+def test_what_a_process_started_counts_as_its_own() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "ready\n"
+        alone = memory_of([psutil.Process(parent.pid)])
+        assert len(_family(parent.pid)) == 2
+        assert memory_of(_family(parent.pid)) > alone + HELD
+    finally:
+        parent.communicate("\n")
+    assert _family(parent.pid) == []
+
+
+def test_the_machine_is_that_of_this_process() -> None:
+    found = machine()
+    assert 1 <= found["cores"] <= (os.cpu_count() or 1)
+    assert found["memory_mb"] > 500
