@@ -28,7 +28,8 @@ def _lines(document: Mapping[str, Any], picture: str) -> Iterator[str]:
     yield (
         f"{document['customers']:,} generated customers for each of {len(seeds)} seeds "
         f"({', '.join(map(str, seeds))}); {ranked[0]['cases']:,} cases, a user and a month in which something was "
-        "taken. Intervals of 95 % resample users. Written by `slate bench ceiling --write`."
+        "taken. Intervals of 95 % resample users. `slate` is the recommender, `eligible_slate` what the rules of "
+        "eligibility leave of it. Written by `slate bench ceiling --write`."
     )
     yield ""
     yield f"![Share of the ceiling's MAP@7]({picture})"
