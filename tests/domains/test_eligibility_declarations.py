@@ -97,7 +97,7 @@ def domain_with(eligibility: Eligibility) -> Domain:
 
 
 def test_a_channel_needs_a_rule_of_consent() -> None:
-    assert BANKING_ELIGIBILITY.channels == ("app", "email", "phone", "post")
+    assert BANKING_ELIGIBILITY.channels == ("email", "phone", "post", "app")
     for channel in (None, *BANKING_ELIGIBILITY.channels):
         BANKING_ELIGIBILITY.check_channel(channel)
     with pytest.raises(BadInput, match=r"'pigeon' has no rule of consent; declared channels: app, email, phone, post"):

@@ -14,7 +14,7 @@ def training(tmp_path, monkeypatch):
 
     def described(seed: int) -> dict:
         return {
-            "features": str(tmp_path / "features"), "seed": seed, "models": ["als"], "baselines": [], "quotas": {},
+            "features": str(tmp_path / "features"), "seed": seed, "inputs": "both", "outputs": "new", "models": ["als"], "baselines": [], "quotas": {},
             "maximum_candidates": 10, "retriever_parameters": {"als": {}}, "ranker_parameters": {},
         }  # fmt: skip
 
