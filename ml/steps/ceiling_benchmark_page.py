@@ -7,6 +7,7 @@ from typing import Any
 from ml.evaluation.plots import COLOURS, saved
 
 Row = Mapping[str, Any]
+Column = tuple[str, list[str]]  # its title and a cell a model
 ENDS = ("mean", "low", "high")
 
 
@@ -34,21 +35,29 @@ def _lines(document: Mapping[str, Any], picture: str) -> Iterator[str]:
     yield ""
     yield f"![Share of the ceiling's MAP@7]({picture})"
     yield ""
-    yield "| model | MAP@7 | share of the ceiling | " + " | ".join(f"seed {seed}" for seed in seeds) + " |"
-    yield "|---|---:|---:|" + "---:|" * len(seeds)
-    for row in ranked:
-        own = [_percent(_found(rows, row["model"], seed, None)["share"]) for seed in seeds]
-        yield f"| {row['model']} | {_number(row['map@7'])} | {_percent(row['share'])} | " + " | ".join(own) + " |"
+    own = [("MAP@7", [_number(row["map@7"]) for row in ranked]), _shares("share of the ceiling", rows, ranked)]
+    yield from _table(ranked, [*own, *(_shares(f"seed {seed}", rows, ranked, seed=seed) for seed in seeds)])
     yield ""
     yield "## Month by month"
     yield ""
     yield "The share of the ceiling in each month that was predicted, all seeds together; models were fitted before all."
     yield ""
-    yield "| model | " + " | ".join(f"from {month}" for month in months) + " |"
-    yield "|---|" + "---:|" * len(months)
-    for row in ranked:
-        each = [_percent(_found(rows, row["model"], None, month)["share"]) for month in months]
-        yield f"| {row['model']} | " + " | ".join(each) + " |"
+    yield from _table(ranked, [_shares(f"from {month}", rows, ranked, month=month) for month in months])
+
+
+def _shares(
+    title: str, rows: Sequence[Row], ranked: Sequence[Row], *, seed: int | None = None, month: str | None = None
+) -> Column:
+    """What each model reaches of the ceiling in one part of the cases."""
+    return title, [_percent(_found(rows, row["model"], seed, month)["share"]) for row in ranked]
+
+
+def _table(ranked: Sequence[Row], columns: Sequence[Column]) -> Iterator[str]:
+    """A row a model, best first."""
+    yield "| model | " + " | ".join(title for title, _ in columns) + " |"
+    yield "|---|" + "---:|" * len(columns)
+    for place, row in enumerate(ranked):
+        yield f"| {row['model']} | " + " | ".join(cells[place] for _, cells in columns) + " |"
 
 
 def _ranked(rows: Sequence[Row], seed: int | None, month: str | None) -> list[Row]:
