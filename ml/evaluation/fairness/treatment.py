@@ -80,7 +80,8 @@ def treated(
         ends: Microseconds; what is taken at or after it does not count.
         arrange: What makes slates of whole rankings: rules and re-ranking.
     """
-    items, open_ = guarded_items(dataset), ~_barred(requests, guarded_items(dataset))
+    items = guarded_items(dataset)
+    open_ = ~_barred(requests, items)
     parts = list(_slates(recommender, requests, snapshot, items, dataset.domain.slate_size, arrange))
     ranked, ranked_guarded, shown, guarded, score = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Treatment(
