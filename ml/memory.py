@@ -10,6 +10,7 @@ from types import TracebackType
 import psutil
 
 SAMPLE_SECONDS = 4.0
+MEGABYTE = 1_000_000
 
 
 def memory_of(processes: Sequence[psutil.Process]) -> int:

@@ -64,10 +64,8 @@ class Answer:
 
     def rules_of(self, row: int) -> tuple[str, ...]:
         """The rules that took something from one request's candidates, as `id@version`."""
-        declared = self.decisions.eligibility
-        names = [rule.name for rule in declared.rules] + [declared.requirement]
         bits = int(np.bitwise_or.reduce(self.decisions.failed[row][self.reranked.removal.there[row]], initial=0))
-        return tuple(name for place, name in enumerate(names) if bits >> place & 1)
+        return self.decisions.eligibility.named(bits)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ of users in the memory that some of them take: the marts are ordered by user, an
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -51,15 +52,18 @@ class KnownUsers:
             users = Vocabulary(self.ids[start : start + size])
             yield users.ids, self._knowledge(users).told(_asked(len(users), self.moment), len(self.catalogue))
 
+    @cached_property
+    def _items(self) -> Vocabulary:
+        return Vocabulary(self.catalogue["item_id"].to_numpy(object))
+
     def _knowledge(self, users: Vocabulary) -> Knowledge:
         """What is known of some users, who lie side by side in the order of all."""
         facts = UserStates.none()
         if self.domain.user_facts:
             facts = user_states(self.path / "user_states.parquet", users, self.domain.user_facts, until=self.moment)
         events = self._events(users)
-        items = Vocabulary(self.catalogue["item_id"].to_numpy(object))
         return Knowledge.of_events(
-            self.domain, facts, users.encode(events["user_id"]), items.encode(events["item_id"]),
+            self.domain, facts, users.encode(events["user_id"]), self._items.encode(events["item_id"]),
             events["at"].to_numpy(np.int64), events["event_type"].to_numpy(object),
         )  # fmt: skip
 

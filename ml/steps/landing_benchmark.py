@@ -7,9 +7,10 @@ from typing import Any
 
 from ml.data.generators import Generate, get_generator
 from ml.domains import get_domain
+from ml.memory import MEGABYTE
 from ml.settings import settings
 from ml.steps.generating import declared_generator
-from ml.steps.measuring import MEGABYTE, run_measured
+from ml.steps.measuring import run_measured
 
 MEMORY_LIMIT_MB = 3_000  # what a landing may take at the most, of whatever size
 SAMPLE = 1_000  # customers, from whom the rows of all are estimated

@@ -15,10 +15,9 @@ from typing import Any
 import psutil
 
 from ml.errors import RunFailed
-from ml.memory import MemorySampler
+from ml.memory import MEGABYTE, MemorySampler
 
 SAMPLE_SECONDS = 1.0  # a look at a process of some gigabytes costs it some milliseconds
-MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,11 @@ from typing import Any
 
 from ml.artifacts import read_json, write_json
 from ml.errors import RunFailed
-from ml.memory import MemorySampler
+from ml.memory import MEGABYTE, MemorySampler
 from ml.settings import settings
 from ml.wheel.api import TaskState
 
 KEPT_TURNS = 20
-MEGABYTE = 1_000_000
 
 
 def stages_of(tasks: Sequence[TaskState], sampler: MemorySampler) -> list[dict[str, Any]]:
