@@ -4,6 +4,7 @@ from ml.domains.banking_facts import ITEM_FACTS, USER_FACTS
 from ml.domains.banking_rules import BANKING_ELIGIBILITY
 from ml.domains.campaigns import Campaigns
 from ml.domains.domain import DataRules, Domain, Fairness, Gate, Holdings, Protocol
+from ml.domains.placements import Objective, Placement
 from ml.domains.reranking import Boost, Declined, Diversity, Exploration, Reranking, Risk
 
 BANKING = Domain(
@@ -58,6 +59,22 @@ BANKING = Domain(
     maximum_candidates=24,
     baselines=("segment_popularity", "item_to_item", "logistic", "popularity"),
     slate_size=7,
+    placements={
+        "home": Placement(size=7, description="The first page of the site or the app, for whoever signs in."),
+        "product_page": Placement(
+            size=3, anchored=True, objective=Objective(boosts={"new": 2.0}, diversity=0.2),
+            description="Beside one product: what people take with it.",
+        ),
+        "email": Placement(size=3, channel="email", description="A letter to those who agreed to letters."),
+        "phone": Placement(
+            size=2, channel="phone", objective=Objective(boosts={"margin": 0.0}, explores=False),
+            description="What an adviser may offer on the phone.",
+        ),
+        "off_site": Placement(
+            size=2, channel="app", objective=Objective(explores=False),
+            description="A message outside of the site, to those who agreed to it.",
+        ),
+    },
     registered_model="banking-slate",
     example_users=("46012", "42354", "46899"),  # of those that the demo generates
     gate=Gate(metric="map@7"),

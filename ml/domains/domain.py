@@ -8,6 +8,7 @@ from ml.domains.campaigns import Campaigns
 from ml.domains.eligibility import Eligibility
 from ml.domains.facts import Fact
 from ml.domains.frozen import Frozen
+from ml.domains.placements import Placement, check_placements
 from ml.domains.reranking import Reranking
 
 Inputs = Literal["offline", "online", "both"]
@@ -145,6 +146,7 @@ class Domain(Frozen):
     maximum_candidates: int = Field(500, description="Merged candidates that are ranked.")
     baselines: tuple[str, ...] = Field(description="Retrievers that serve as the simple baselines.")
     slate_size: int = 10
+    placements: dict[str, Placement] = Field({}, description="Where slates are served, by name.")
     registered_model: str = Field(description="Name in the MLflow registry.")
     example_users: tuple[str, ...] = Field((), description="Users that the demo shows.")
     gate: Gate = Gate()
@@ -158,6 +160,7 @@ class Domain(Frozen):
         self.eligibility.check(self.user_facts, self.item_facts, self.data_rules.event_types)
         self.campaigns.check(self.user_facts, self.data_rules.event_types)
         self.reranking.check(self.item_facts, self.data_rules.event_types)
+        check_placements(self.placements, self.quotas, self.eligibility.channels, self.reranking.boosts)
         if self.campaigns.asked and not self.eligibility.channels:
             raise ValueError("campaigns tell users through channels that they agreed to: add a rule of consent")
         return self
