@@ -31,6 +31,6 @@ class LiveEvent:
 
     @classmethod
     def of_line(cls, line: bytes) -> Self:
-        """What `line` wrote; raises `ValueError` or `TypeError` where it did not."""
+        """What `line` wrote; raises `ValueError` (no JSON) or `TypeError` (a field is missing)."""
         told: dict[str, Any] = json.loads(line)
-        return cls(**{each.name: told.get(each.name) for each in fields(cls)})
+        return cls(**{each.name: told[each.name] for each in fields(cls) if each.name in told})
