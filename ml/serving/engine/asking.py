@@ -86,6 +86,10 @@ class Asked:
     requests: Requests
     snapshot: Snapshot
 
+    def take(self, rows: Sequence[int]) -> "Asked":
+        """Some of the requests; the features stay together."""
+        return Asked([self.asks[row] for row in rows], self.requests.take(np.array(rows, np.int64)), self.snapshot)
+
 
 def put_together(release: Release, asks: Sequence[Ask]) -> Asked:
     """The arrays of some requests. Different users must have different numbers."""

@@ -10,7 +10,7 @@ from ml.serving.contract import NOT_LIVE, RETRIEVER_LEFT_OUT, ServedSlate, Slate
 from ml.serving.engine.answering import served
 from ml.serving.engine.asking import Ask, check_numbers, put_together, understood
 from ml.serving.engine.clock import Clock
-from ml.serving.engine.fallback import cheap_slate
+from ml.serving.engine.fallback import cheap_slates
 from ml.serving.engine.profiles import Profiles
 from ml.serving.engine.ranking import arrange, candidates_of, ranked, remember
 from ml.serving.engine.release import Release
@@ -80,11 +80,13 @@ class SlateEngine:
             asks = self._understood(requests, now)
         return self._answered(asks, stages)
 
-    def cheap(self, request: SlateRequest) -> ServedSlate:
-        """A slate from what is at hand, which waits for nothing."""
+    def cheap(self, requests: Sequence[SlateRequest]) -> list[ServedSlate]:
+        """Slates from what is at hand, which wait for nothing; raises `BadInput` as `recommend_many` does."""
         now = self.clock()
-        profile = self.profiles.at_hand(user_key(request), now)
-        return cheap_slate(self.release, understood(self.release, request, profile, now))
+        profiles = [self.profiles.at_hand(user_key(request), now) for request in requests]
+        asks = [understood(self.release, *pair, now) for pair in zip(requests, profiles, strict=True)]
+        check_numbers(asks)
+        return cheap_slates(self.release, asks)
 
     def similar(self, item_id: str, k: int) -> list[dict[str, Any]]:
         """The items whose vectors are nearest to one's; raises `BadInput` for an unknown item."""

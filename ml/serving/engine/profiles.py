@@ -2,12 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Protocol
 
 from ml.logs import get_logger
 from ml.serving.engine.building import build_profile
-from ml.serving.engine.profile import Profile
+from ml.serving.engine.profile import Found, Profile, Session
 from ml.serving.engine.release import Release
 from ml.serving.events import LiveEvent
 from ml.serving.online.contract import ERASED
@@ -38,6 +39,7 @@ class Profiles:
         self._release, self._happenings, self._most = release, happenings, most
         self._kept: OrderedDict[str, Profile] = OrderedDict()
         self._lock = Lock()
+        self._strangers: tuple[int, dict[tuple[str, Session], Found]] = (0, {})
         self._erased = frozenset(happenings.erased() if happenings else ())
 
     def of(self, keys: Sequence[str], moment: int) -> list[Profile]:
@@ -110,4 +112,14 @@ class Profiles:
 
     def _build(self, key: str, version: int, events: Sequence[LiveEvent], moment: int, *, live: bool) -> Profile:
         sealed = key not in self._erased
-        return build_profile(self._release, key, version, events, moment, live=live, sealed=sealed)
+        profile = build_profile(self._release, key, version, events, moment, live=live, sealed=sealed)
+        if profile.stranger and live:
+            profile = replace(profile, found=self._found_for_strangers(moment))
+        return profile
+
+    def _found_for_strangers(self, moment: int) -> dict[tuple[str, Session], Found]:
+        """What was found for those of whom nothing is known: the same for all of them."""
+        since, found = self._strangers
+        if abs(moment - since) >= FRESH or len(found) > MOST:
+            self._strangers = since, found = moment, {}
+        return found
