@@ -86,7 +86,7 @@ def _write(folder: Path, parts: Sealed, *, seed: int) -> dict[str, Any]:
     described = {
         "domain": dataset.domain.name, "slate_size": dataset.domain.slate_size,
         "as_of": dataset.windows.as_of.isoformat(), "model_inputs": recommender.visible.inputs,
-        "outputs": dataset.knowledge.outputs,
+        "outputs": dataset.knowledge.outputs, "source": dataset.source.model_dump(mode="json"),
     }  # fmt: skip
     return {**described, "retrievers": list(recommender.names), "counts": counts, "index": indexed}
 
