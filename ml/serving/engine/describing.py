@@ -75,8 +75,8 @@ class Describing:
         """Whether the item was on display or in the mailer there, by the plan as it was sealed."""
         if not (place >= 0).any():
             return np.zeros(len(item), bool)
-        shown: Bools = (np.nan_to_num(self.bundle.snapshot.placement.gather(place, item)) > 0).any(axis=1)
-        return shown
+        shown = self.bundle.snapshot.placement.gather(place, item) > 0  # NaN is not
+        return np.asarray(shown.any(axis=1), np.bool_)
 
 
 def _strangers(events: Sequence[LiveEvent]) -> Ints:
