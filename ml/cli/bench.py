@@ -54,6 +54,14 @@ def bench_index(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False)
     output.emit(steps.compare_indexes(domain), json, output.records("Indexes"))
 
 
+@bench.command("ranker", epilog="Example: `slate bench ranker --json`")
+def bench_ranker(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) -> None:
+    """Speed of the champion's trees: XGBoost's own predictor beside the flat forest that serves."""
+    from ml import steps
+
+    output.emit(steps.bench_ranker(domain), json, output.records("Ranker"))
+
+
 @bench.command(
     "sessions",
     epilog="Example: `slate bench sessions --train train.parquet --test test.parquet --config diginetica --json`",

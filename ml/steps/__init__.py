@@ -39,6 +39,8 @@ _HOME = {
     "recommend": "recommending",
     "similar": "recommending",
     "compare_indexes": "recommending",
+    "bench_ranker": "ranker_inference",
+    "serve": "serving",
     "package": "packaging",
     "package_all": "packaging",
     "contact_list": "contacting",
