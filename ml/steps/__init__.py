@@ -16,7 +16,7 @@ _HOME = {
     "document_marts": "features",
     "validate_marts": "validating",
     "publish_features": "features",
-    "parity": "parity",
+    "parity": "feature_parity",
     "features_as_of": "training_features",
     "search": "searching",
     "search_all": "searching",

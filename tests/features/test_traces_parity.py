@@ -22,8 +22,8 @@ from ml.features.store import FeatureStore, Table
 from ml.features.trace_log import TraceLog
 from ml.features.trace_reading import placement_shares, read_traces
 from ml.settings import settings
+from ml.steps.feature_parity import parity
 from ml.steps.features import publish_features
-from ml.steps.parity import parity
 
 CLOSE: dict[str, float] = {"rtol": 2e-6, "atol": 1e-6}  # the marts are single precision
 MARTS = (USER, USER_ITEM, USER_CATEGORY, ITEM)
