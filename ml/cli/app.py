@@ -24,6 +24,7 @@ from ml.cli.options import (
     TemperOption,
     TrialsOption,
 )
+from ml.cli.parity import parity
 from ml.domains import DEFAULT_DOMAIN
 from ml.errors import BadInput
 
@@ -35,6 +36,7 @@ app = typer.Typer(
 TEMPERS = {None: None, True: "conservative", False: "tolerant"}
 
 app.add_typer(bench, name="bench")
+app.command(epilog="Examples: `slate parity` · `slate parity --domain banking --days 60 --json`")(parity)
 
 
 @app.callback(invoke_without_command=True)

@@ -16,6 +16,7 @@ _HOME = {
     "document_marts": "features",
     "validate_marts": "validating",
     "publish_features": "features",
+    "parity": "feature_parity",
     "features_as_of": "training_features",
     "search": "searching",
     "search_all": "searching",
