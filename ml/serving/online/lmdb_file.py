@@ -6,7 +6,9 @@ not closed is taken for good only during the same boot. A file cut short would e
 so it is looked at first, by a process of its own.
 """
 
+import os
 import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -22,6 +24,7 @@ from ml.logs import get_logger
 from ml.serving.online.errors import StoreGone
 
 MEBIBYTE = 1 << 20
+MAGIC, META_BYTES = 0xBEEFC0DE, 152
 TABLES = ("feed", "users", "heads", "seen", "items", "item_feed", "erased", "meta")
 FORMAT = b"1"
 CHECK = "ml.serving.online.lmdb_check"
@@ -48,19 +51,22 @@ class LmdbFile:
         self._inside = 0  # transactions that run
         if not reader:
             _make_room(folder)
-        elif not is_long_enough(folder):
+        elif not _size(folder) or not is_long_enough(folder):
             raise StoreGone(f"{folder} holds no online store yet: start the process that writes it")
-        map_size = max(map_size, 0 if reader else 2 * _size(folder))
-        self._environment = lmdb.open(
-            str(folder), map_size=0 if reader else map_size, max_dbs=len(TABLES), max_readers=1024,
-            readonly=reader, sync=False, metasync=False, meminit=False,
-        )  # fmt: skip
-        self.tables: dict[str, Any] = {
-            name: self._environment.open_db(name.encode(), create=not reader) for name in TABLES
-        }
+        try:
+            self._environment = lmdb.open(
+                str(folder), map_size=0 if reader else max(map_size, _size(folder)), max_dbs=len(TABLES),
+                max_readers=1024, readonly=reader, sync=False, metasync=False,
+            )  # fmt: skip
+            self.tables: dict[str, Any] = {
+                name: self._environment.open_db(name.encode(), create=not reader) for name in TABLES
+            }
+        except lmdb.Error as error:
+            raise StoreGone(f"the online store {folder} cannot be opened: {error}") from None
         self._inode = (folder / DATA).stat().st_ino
         if not reader:
             self._environment.reader_check()
+            self._reserve()
             write_json(folder / STATE, {"boot": _boot()})
 
     def is_replaced(self) -> bool:
@@ -85,6 +91,7 @@ class LmdbFile:
         with self._alone():
             size = 2 * self._environment.info()["map_size"]
             self._environment.set_mapsize(size)
+            self._reserve()
         logger.info("the online store %s may now hold %d MB", self.folder, size // MEBIBYTE)
 
     def close(self) -> None:
@@ -94,6 +101,12 @@ class LmdbFile:
                 self._environment.sync(True)
                 write_json(self.folder / STATE, {"boot": None})
             self._environment.close()
+
+    def _reserve(self) -> None:
+        """Make the file (sparsely) as long as the map: LMDB may end it before its last page, as if it were cut."""
+        size = self._environment.info()["map_size"]
+        if _size(self.folder) < size:
+            os.truncate(self.folder / DATA, size)
 
     def _transaction(self, write: bool) -> Iterator[Any]:
         with self._gate:
@@ -130,15 +143,27 @@ class LmdbFile:
 
 
 def is_long_enough(folder: Path) -> bool:
-    """Whether a file holds all pages that it says it has: one cut short ends the process that reads it."""
-    if _size(folder) == 0:
+    """Whether a file holds all pages that it says it has: one cut short ends the process that reads it.
+
+    LMDB's file begins with two pages that say so in turn, as `lmdb.h` of 0.9 lays them out; the later one counts.
+    """
+    with (folder / DATA).open("rb") as stream:
+        page = _meta_page(stream.read(META_BYTES))
+        if page is None:
+            return False
+        stream.seek(page[0])
+        other = _meta_page(stream.read(META_BYTES))
+    if other is None:
         return False
-    try:
-        with lmdb.open(str(folder), readonly=True, lock=False, create=False, max_dbs=len(TABLES)) as environment:
-            page = environment.stat()["psize"]
-            return bool((environment.info()["last_pgno"] + 1) * page <= _size(folder))
-    except lmdb.Error:
-        return False
+    size, last_page, _ = max(page, other, key=lambda meta: meta[2])
+    return (last_page + 1) * size <= _size(folder)
+
+
+def _meta_page(page: bytes) -> tuple[int, int, int] | None:
+    """(bytes of a page, last page in use, transaction) of a page that describes the file; None: it is none."""
+    if len(page) < META_BYTES or struct.unpack_from("=I", page, 16)[0] != MAGIC:
+        return None
+    return struct.unpack_from("=I", page, 40)[0], *struct.unpack_from("=QQ", page, 136)
 
 
 def _make_room(folder: Path) -> None:

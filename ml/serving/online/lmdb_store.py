@@ -30,12 +30,9 @@ class LmdbStore:
 
     Args:
         folder: Made where it is not there; a file in it that is not whole is put aside.
-        reader: Another process writes; nothing is changed.
+        reader: Another process writes; nothing is changed. Where it has not begun, reads raise `StoreGone`.
         only_filled: Reads raise `StoreGone` until a log has filled the store.
         map_size: Bytes to begin with; grows.
-
-    Raises:
-        StoreGone: As a reader, where nobody has made it yet.
     """
 
     embedded = True
@@ -45,9 +42,10 @@ class LmdbStore:
     ) -> None:
         self._folder, self._reader, self._map_size = folder, reader, map_size
         self._only_filled = only_filled
-        self._file = LmdbFile(folder, reader, map_size)
-        self._looked = monotonic()
+        self._file: LmdbFile | None = None
+        self._looked = -1.0
         if not reader:
+            self._file = LmdbFile(folder, reader, map_size)
             self._change(lambda changes: changes.set_meta(b"format", FORMAT))
 
     def apply(self, events: Sequence[LiveEvent], *, at: int | None = None) -> list[bool]:
@@ -150,7 +148,9 @@ class LmdbStore:
 
     def close(self) -> None:
         """See `Store`."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _feed(self, sequence: int) -> list[tuple[int, LiveEvent]]:
         with self._reading(only_filled=False) as (read, tables):
@@ -164,27 +164,30 @@ class LmdbStore:
 
     @contextmanager
     def _reading(self, only_filled: bool = True) -> Iterator[tuple[Any, dict[str, Any]]]:
-        if self._reader and monotonic() - self._looked > LOOK_EVERY_SECONDS:
-            self._look()
-        file = self._file
+        file = self._opened()
         with file.reading() as transaction:
             if only_filled and self._only_filled and not transaction.get(b"filled", db=file.tables["meta"]):
                 raise StoreGone(f"the online store {self._folder} is being filled from the event log")
             yield transaction, file.tables
 
-    def _look(self) -> None:
-        """Follow the writer where it has made the file anew."""
-        self._looked = monotonic()
-        if self._file.is_replaced():
-            self._file = LmdbFile(self._folder, self._reader, self._map_size)
+    def _opened(self) -> LmdbFile:
+        """The file; a reader follows the writer where it has made it anew."""
+        file = self._file
+        if file is None or (self._reader and monotonic() - self._looked > LOOK_EVERY_SECONDS):
+            self._looked = monotonic()
+            if file is None or file.is_replaced():
+                # The one before is let go once its last transaction is over.
+                self._file = file = LmdbFile(self._folder, self._reader, self._map_size)
+        return file
 
     def _change(self, change: Callable[[LmdbChanges], T]) -> T:
+        file = self._opened()
         while True:
             try:
-                with self._file.writing() as transaction:
-                    return change(LmdbChanges(transaction, self._file.tables))
+                with file.writing() as transaction:
+                    return change(LmdbChanges(transaction, file.tables))
             except lmdb.MapFullError:
-                self._file.grow()
+                file.grow()
 
 
 def _from(cursor: Any, sequence: int, limit: int | None = None) -> Iterator[tuple[int, bytes]]:
