@@ -14,7 +14,7 @@ from ml.serving.online.errors import StoreGone
 from ml.serving.online.event_log import EventLog
 from ml.serving.online.records import Erase, ForgetErased, ItemTold, Record, events_among, record_of
 
-TOGETHER = 2_000  # entries that are read from the log and applied at once
+TOGETHER = 1_000  # entries applied at once: a store across a network answers nobody meanwhile
 LOOK_SECONDS = 1.0  # how often a store that nobody writes to is asked whether it still holds its data
 RETRY_SECONDS = 0.2  # how long a store that failed is left alone
 T = TypeVar("T")
