@@ -61,7 +61,7 @@ def content(framed_line: bytes) -> bytes | None:
 
 def lines_of(segment: Segment) -> Iterator[bytes]:
     """The lines of a segment; of one being written, those that are whole. Raises `RunFailed` where one is corrupt."""
-    offset = 0
+    offset = found = 0
     with segment.path.open("rb") as stream:
         for framed_line in stream:
             line = content(framed_line)
@@ -73,16 +73,26 @@ def lines_of(segment: Segment) -> Iterator[bytes]:
                 raise _corrupt(segment.path, offset)
             yield line
             offset += len(framed_line)
+            found += 1
+    if segment.last is not None and found != segment.last - segment.first + 1:
+        raise RunFailed(
+            f"{segment.path} is cut short at byte {offset}: it holds {found} lines of those that its name tells. "
+            "Put the file back from a backup"
+        )
 
 
 def read_log(folder: Path, after: int = 0) -> Iterator[tuple[int, bytes]]:
     """Lines of a log behind a sequence number, each with its own, whoever writes it.
 
+    A log may begin later than with 1, where its first segments were put into an archive.
+
     Raises:
-        RunFailed: One is corrupt.
+        RunFailed: One is corrupt, or some are missing in between.
     """
     at = after
     while (segment := _holding(folder, at + 1)) is not None:
+        if at and segment.first > at + 1:
+            raise RunFailed(f"{folder} lacks the lines {at + 1} to {segment.first - 1}: put that segment back")
         try:
             for sequence, line in enumerate(lines_of(segment), segment.first):
                 if sequence > at:

@@ -19,7 +19,9 @@ NOON = 1_700_000_000_000_000  # microseconds since 1970 UTC
 
 def happened(event_id: str, user_id: str | None = "u", occurred_at: int = NOON, **more) -> LiveEvent:
     """One event."""
-    return LiveEvent(event_id, more.pop("session_id", "s"), more.pop("item_id", "i"), "view", occurred_at, user_id, **more)
+    return LiveEvent(
+        event_id, more.pop("session_id", "s"), more.pop("item_id", "i"), "view", occurred_at, user_id, **more
+    )
 
 
 def many(number: int, users: int = 10, start: int = 0) -> list[LiveEvent]:
