@@ -27,12 +27,12 @@ class Table:
     values: Floats  # (K, F)
 
     def gather(self, left: Indices, right: Indices) -> Floats:
-        """(N, F) the values of these pairs; NaN where there is no row."""
+        """(N, F) the values of these pairs; NaN where there is no row, as for items that came after the table."""
         if not len(self.keys):
             return np.full((len(left), len(self.names)), np.nan, np.float32)
         wanted = left.astype(np.int64) * self.width + right
         at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        found = (self.keys[at] == wanted) & (left >= 0) & (right >= 0)
+        found = (self.keys[at] == wanted) & (left >= 0) & (right >= 0) & (right < self.width)
         return np.where(found[:, None], self.values[at], np.float32(np.nan))
 
 
