@@ -57,7 +57,9 @@ def test_among_items_that_read_alike_the_popular_one_comes_first():
     assert top_k(model.score(shop.requests(dataset, [0])), 1).item[0, 0] == 3
 
 
-WORDS = st.lists(st.text(st.characters(blacklist_characters="\t", blacklist_categories=("Cs",)), max_size=6), max_size=8)
+WORDS = st.lists(
+    st.text(st.characters(blacklist_characters="\t", blacklist_categories=("Cs",)), max_size=6), max_size=8
+)
 
 
 @given(st.lists(WORDS.map("\t".join), min_size=2, max_size=30), st.sampled_from([2, 5, 64]))
@@ -87,7 +89,10 @@ def test_the_encoder_is_saved_with_the_model(tmp_path, embedding_size):
     model.save(tmp_path)
     loaded, texts = Content.load(tmp_path), documents(dataset.catalogue)
     np.testing.assert_allclose(loaded.embed(texts), model.item_vectors, atol=1e-6)
-    assert loaded.embed(np.array(["never", "heard\tof"], object)).tolist() == np.zeros((2, model.item_vectors.shape[1])).tolist()
+    assert (
+        loaded.embed(np.array(["never", "heard\tof"], object)).tolist()
+        == np.zeros((2, model.item_vectors.shape[1])).tolist()
+    )
     half_known = loaded.embed(np.array([f"{texts[0]}\tunheard"], object))
     np.testing.assert_allclose(half_known[0], model.item_vectors[0], atol=1e-6)  # an unknown word changes nothing
     assert loaded.embed(np.array([], object)).shape == (0, model.item_vectors.shape[1])
