@@ -24,6 +24,7 @@ from ml.cli.options import (
     TemperOption,
     TrialsOption,
 )
+from ml.cli.serving_data import add_serving_data
 from ml.domains import DEFAULT_DOMAIN
 from ml.errors import BadInput
 
@@ -35,6 +36,7 @@ app = typer.Typer(
 TEMPERS = {None: None, True: "conservative", False: "tolerant"}
 
 app.add_typer(bench, name="bench")
+add_serving_data(app)
 
 
 @app.callback(invoke_without_command=True)

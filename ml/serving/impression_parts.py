@@ -26,7 +26,7 @@ JOURNAL, PART = ".jsonl", ".parquet"
 _LINE = (
     "{slate_id: 'VARCHAR', user_id: 'VARCHAR', rules: 'VARCHAR[]', model_version: 'INTEGER', shown_at: 'BIGINT', "
     "placement: 'VARCHAR', session_id: 'VARCHAR', device: 'VARCHAR', channel: 'VARCHAR', degraded: 'VARCHAR', "
-    "items: 'STRUCT(item_id VARCHAR, \"position\" INTEGER, score FLOAT, sources VARCHAR[], propensity DOUBLE, "
+    'items: \'STRUCT(item_id VARCHAR, "position" INTEGER, score FLOAT, sources VARCHAR[], propensity DOUBLE, '
     "explored BOOLEAN)[]'}"
 )
 _ROWS = """

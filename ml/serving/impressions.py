@@ -121,7 +121,7 @@ class ImpressionLog:
         try:
             seal_abandoned(self._folder)
         except (OSError, duckdb.Error) as error:
-            log.error("impressions stay in their journal in %s: %s", self._folder, error)
+            log.warning("impressions stay in their journal in %s: %s", self._folder, error)
 
     def _drop(self, slates: list[ServedSlate], why: str) -> None:
         """Count slates that are not logged; say so once a second, louder where chance had a part in them."""

@@ -9,6 +9,9 @@ from typing import Any
 _HOME = {
     "generate": "generating",
     "land": "landing",
+    "land_served": "landing_served",
+    "land_events": "landing_served",
+    "land_impressions": "landing_served",
     "validate_landing": "validating",
     "plan": "features",
     "prepare_build": "features",
