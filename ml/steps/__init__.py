@@ -57,6 +57,7 @@ _HOME = {
     "bench_baskets": "basket_benchmark",
     "bench_landing": "landing_benchmark",
     "bench_scale": "scale_benchmark",
+    "bench_feedback_loop": "feedback_loop",
     "report": "reporting",
     "status": "standing",
     "leaderboard": "evaluating",
