@@ -25,6 +25,7 @@ from ml.cli.options import (
     TrialsOption,
 )
 from ml.cli.parity import parity
+from ml.cli.serving_data import add_serving_data
 from ml.domains import DEFAULT_DOMAIN
 from ml.errors import BadInput
 
@@ -37,6 +38,7 @@ TEMPERS = {None: None, True: "conservative", False: "tolerant"}
 
 app.add_typer(bench, name="bench")
 app.command(epilog="Examples: `slate parity` · `slate parity --domain banking --days 60 --json`")(parity)
+add_serving_data(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -9,6 +9,9 @@ from typing import Any
 _HOME = {
     "generate": "generating",
     "land": "landing",
+    "land_served": "landing_served",
+    "land_events": "landing_served",
+    "land_impressions": "landing_served",
     "validate_landing": "validating",
     "plan": "features",
     "prepare_build": "features",
@@ -57,6 +60,7 @@ _HOME = {
     "bench_baskets": "basket_benchmark",
     "bench_landing": "landing_benchmark",
     "bench_scale": "scale_benchmark",
+    "bench_feedback_loop": "feedback_loop",
     "report": "reporting",
     "status": "standing",
     "leaderboard": "evaluating",
