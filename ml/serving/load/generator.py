@@ -51,7 +51,7 @@ class Offered:
 
 
 def offer(
-    addresses: Sequence[Address], moments: Reals, request: Request, *, keep: Keep = lambda status, body: None,
+    addresses: Sequence[Address], moments: Reals, request: Request, *, keep: Keep | None = None,
     connections: int = CONNECTIONS, patience: float = 10.0,
 ) -> Offered:  # fmt: skip
     """Send each request at its moment and wait for the answers.
@@ -60,7 +60,7 @@ def offer(
         addresses: Of servers, asked in turn.
         moments: (N,) seconds from the start, ascending.
         request: Makes the bytes of a request of its number.
-        keep: What of an answer is worth remembering.
+        keep: What of an answer is worth remembering; None: nothing.
         connections: Most requests under way; more wait, and their waiting counts.
         patience: Seconds after which a request that waits for a connection is given up, and after which, at the end,
             those under way are.
@@ -74,7 +74,7 @@ def offer(
 
 
 class _Run:
-    def __init__(self, pool: Pool, moments: Reals, request: Request, keep: Keep, patience: float) -> None:
+    def __init__(self, pool: Pool, moments: Reals, request: Request, keep: Keep | None, patience: float) -> None:
         count = len(moments)
         self._pool, self._request, self._keep, self._patience = pool, request, keep, patience
         self._intended = [float(moment) for moment in moments]
@@ -93,8 +93,8 @@ class _Run:
             self._send()
             for key, events in self._pool.selector.select(self._timeout()):
                 self._progress(key.data, events)
-        columns = (np.array(column) for column in (self._intended, self._noticed, self._sent, self._done))
-        return Offered(*columns, np.array(self._status, np.int64), self._kept)
+        intended, noticed, sent, done = map(np.array, (self._intended, self._noticed, self._sent, self._done))
+        return Offered(intended, noticed, sent, done, np.array(self._status, np.int64), self._kept)
 
     def _now(self) -> float:
         return time.perf_counter() - self._start
@@ -145,7 +145,7 @@ class _Run:
         self._status[number] = status
         if status != LOST:
             self._done[number] = self._now()
-            self._kept[number] = self._keep(status, body)
+            self._kept[number] = self._keep(status, body) if self._keep else None
 
 
 @contextmanager

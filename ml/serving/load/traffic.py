@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ class Traffic:
 
     declared: Domain
     people: People
-    mix: Mix = Mix()
+    mix: Mix = field(default_factory=Mix)
     seed: int = 7
     run: str = "load"  # begins the identifiers of events: a store takes each only once
 

@@ -67,7 +67,8 @@ class Server(asyncio.Protocol):
 async def main() -> None:
     state = State(*map(float, sys.argv[1:4]))
     server = await asyncio.get_running_loop().create_server(lambda: Server(state), "127.0.0.1", 0, backlog=1024)
-    print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
+    sys.stdout.write(json.dumps({"port": server.sockets[0].getsockname()[1]}) + "\n")
+    sys.stdout.flush()
     await server.serve_forever()
 
 
