@@ -1,0 +1,122 @@
+"""The engine of one release: requests in, slates out, however the store, a retriever or the clock behave."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ml.serving.contract import NOT_LIVE, RETRIEVER_LEFT_OUT, ServedSlate, SlateRequest
+from ml.serving.engine.answering import served
+from ml.serving.engine.asking import Ask, check_numbers, put_together, understood
+from ml.serving.engine.clock import Clock
+from ml.serving.engine.fallback import cheap_slate
+from ml.serving.engine.profiles import Profiles
+from ml.serving.engine.ranking import arrange, candidates_of, ranked, remember
+from ml.serving.engine.release import Release
+from ml.serving.engine.retrieving import Told, retrieve
+from ml.serving.online.contract import ANONYMOUS
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Milliseconds after which a batch goes on without what it has not got yet."""
+
+    retrieve: float = 40.0  # retrievers that were not asked by then are left out
+    whole: float = 80.0  # then the answer comes from what is at hand
+
+
+@dataclass
+class Stages:
+    """How long each stage of a batch took, in milliseconds."""
+
+    took: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measure what is done meanwhile."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.took[name] = round((time.perf_counter() - started) * 1_000, 3)
+
+
+def user_key(request: SlateRequest) -> str:
+    """Whose request it is: the user, the session of somebody who did not sign in, or nobody."""
+    if request.user_id is not None:
+        return request.user_id
+    return f"{ANONYMOUS}{request.session_id}" if request.session_id else ""
+
+
+@dataclass(frozen=True)
+class SlateEngine:
+    """Answers from one release; another version of the model is another engine."""
+
+    release: Release
+    profiles: Profiles
+    clock: Clock
+    budget: Budget = Budget()
+    told: Told = lambda _name, _error: None  # hears of retrievers that fail
+
+    def recommend(self, request: SlateRequest) -> ServedSlate:
+        """One slate; raises `BadInput` where the request asks for what is not declared."""
+        return self.recommend_many([request])[0]
+
+    def recommend_many(self, requests: Sequence[SlateRequest], moment: int | None = None) -> list[ServedSlate]:
+        """A slate each, with one call of the ranker.
+
+        Args:
+            requests: Any number.
+            moment: Microseconds since 1970 UTC; None: now.
+
+        Raises:
+            BadInput: A request asks for what is not declared; no slate is made.
+        """
+        if not requests:
+            return []
+        stages, now = Stages(), self.clock() if moment is None else moment
+        with stages.stage("users"):
+            asks = self._understood(requests, now)
+        return self._answered(asks, stages)
+
+    def cheap(self, request: SlateRequest) -> ServedSlate:
+        """A slate from what is at hand, which waits for nothing."""
+        now = self.clock()
+        profile = self.profiles.at_hand(user_key(request), now)
+        return cheap_slate(self.release, understood(self.release, request, profile, now))
+
+    def similar(self, item_id: str, k: int) -> list[dict[str, Any]]:
+        """The items whose vectors are nearest to one's; raises `BadInput` for an unknown item."""
+        found = self.release.bundle.similar(item_id, k)
+        return [
+            {"item_id": item.item_id, "name": item.name, "score": item.score, "sources": list(item.sources)}
+            for item in found
+        ]
+
+    def _understood(self, requests: Sequence[SlateRequest], now: int) -> list[Ask]:
+        profiles = self.profiles.of([user_key(request) for request in requests], now)
+        asks = [understood(self.release, *pair, now) for pair in zip(requests, profiles, strict=True)]
+        check_numbers(asks)
+        return asks
+
+    def _answered(self, asks: Sequence[Ask], stages: Stages) -> list[ServedSlate]:
+        with stages.stage("gather"):
+            asked = put_together(self.release, asks)
+        with stages.stage("retrieve"):
+            rankings, missing = retrieve(self.release, asked, self.told, self._time_left())
+            candidates = candidates_of(self.release, rankings)
+        with stages.stage("rank"):
+            slates = ranked(self.release, asked, candidates)
+        with stages.stage("rerank"):
+            remember(asks, slates)
+            arranged = arrange(asks, asked.requests, slates)
+        degraded = [
+            RETRIEVER_LEFT_OUT if out else None if ask.profile.live else NOT_LIVE
+            for ask, out in zip(asks, missing, strict=True)
+        ]
+        return served(self.release, asks, arranged, degraded, stages.took)
+
+    def _time_left(self) -> Callable[[], bool]:
+        until = time.perf_counter() + self.budget.retrieve / 1_000
+        return lambda: time.perf_counter() < until
