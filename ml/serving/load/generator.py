@@ -38,6 +38,7 @@ class Offered:
     done: Reals  # (N,)
     status: Ints  # (N,) of HTTP, `LOST` or `GIVEN_UP`
     kept: list[Any] = field(repr=False)  # (N,) of answers; None: none
+    started: float = 0.0  # the start, by `time.perf_counter`
 
     @property
     def latency(self) -> Reals:
@@ -94,7 +95,7 @@ class _Run:
             for key, events in self._pool.selector.select(self._timeout()):
                 self._progress(key.data, events)
         intended, noticed, sent, done = map(np.array, (self._intended, self._noticed, self._sent, self._done))
-        return Offered(intended, noticed, sent, done, np.array(self._status, np.int64), self._kept)
+        return Offered(intended, noticed, sent, done, np.array(self._status, np.int64), self._kept, self._start)
 
     def _now(self) -> float:
         return time.perf_counter() - self._start
