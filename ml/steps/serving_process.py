@@ -5,6 +5,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -59,6 +60,13 @@ class Server:
 def cores() -> list[int]:
     """The cores that may be used, in order."""
     return sorted(os.sched_getaffinity(0))
+
+
+def free_port() -> int:
+    """A port on loopback that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager

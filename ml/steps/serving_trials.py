@@ -1,5 +1,6 @@
 """Runs of load against servers: one rate, the rate they hold, and how they come back from too much."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
@@ -54,8 +55,6 @@ def invocations(user_ids: Sequence[str | None]) -> Asking:
 
 
 def _records(user_id: str | None) -> bytes:
-    import json
-
     return json.dumps({"dataframe_records": [{"user_id": user_id}]}).encode()
 
 
