@@ -61,18 +61,20 @@ def bench_online_users(users: int = 14_000_000, events_a_user: float = 12.0, see
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        lengths = draw_lengths(users, events_a_user, seed)
+        events = int(draw_lengths(users, events_a_user, seed).sum())
         files = _written(folder, users, seed)
         looked: list[dict[str, Any]] = []
         for layout in LAYOUTS:
             part = folder / layout
             part.mkdir()
-            files[f"events as {layout}"] = _measured(part, partial(write_events, part, lengths, layout, seed))
+            files[f"events as {layout}"] = _measured(
+                part, partial(_write_events, part, users, events_a_user, layout, seed)
+            )
             looked += _look_ups(folder, layout, users, seed)
             shutil.rmtree(part)
     finally:
         shutil.rmtree(folder)
-    told = {"users": users, "events": int(lengths.sum()), "seed": seed, "event_bytes": EVENT.itemsize}
+    told = {"users": users, "events": events, "seed": seed, "event_bytes": EVENT.itemsize}
     rows = [{"part": name, **row, "bytes_a_user": round(row["bytes"] / users, 1)} for name, row in files.items()]
     return {**told, "dimensions": DIMENSIONS, "niceness": os.nice(0), **machine(), "files": rows, "look_ups": looked}
 
@@ -97,6 +99,11 @@ def _written(folder: Path, users: int, seed: int) -> dict[str, dict[str, Any]]:
         "vectors": partial(write_vectors, folder, users, seed),
     }
     return {name: _measured(folder, write) for name, write in parts.items()}
+
+
+def _write_events(folder: Path, users: int, events_a_user: float, layout: Layout, seed: int) -> None:
+    """Nothing of it stays in memory, which is looked at afterwards."""
+    write_events(folder, draw_lengths(users, events_a_user, seed), layout, seed)
 
 
 def _measured(folder: Path, write: Callable[[], None]) -> dict[str, Any]:

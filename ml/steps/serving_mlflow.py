@@ -58,7 +58,8 @@ def measure_mlflow(domain: str, user_ids: Sequence[str], core: int, log: Path, p
 def one_by_one(server: Server, user_ids: Sequence[str], seconds: float) -> Document:
     """Ask as soon as the last answer is there."""
     _ask(server.address, user_ids[0])  # sets up
-    began, taken = time.perf_counter(), []
+    taken: list[float] = []
+    began = time.perf_counter()
     while time.perf_counter() - began < seconds:
         at = time.perf_counter()
         _ask(server.address, user_ids[len(taken) % len(user_ids)])

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ml.steps.serving_trials import Document, Trials, recovery
 BEFORE, AFTER = 3.0, 20.0  # seconds of load around a move of the champion
 EVENTS = 50  # whose effect is waited for
 LONGEST = 10.0  # seconds that an effect is waited for
-FRESH = "features_as_of"  # where an answer says it: the latest event that it knew, microseconds since 1970 UTC
+FRESH = "features_as_of"  # where an answer may say which event was the latest that it knew: microseconds since 1970 UTC, or ISO 8601
 
 
 def swap(trials: Trials, rate: float, move: Callable[[], None], version: int) -> Document:
@@ -118,7 +119,7 @@ class Freshness:
         if FRESH not in self._slate(user):
             return None
         event = self._post(number, user, self.traffic.people.items[number % len(self.traffic.people.items)], None)
-        return self._until(user, lambda slate: int(slate.get(FRESH) or 0) >= event["occurred_at"])
+        return self._until(user, lambda slate: _micros(slate.get(FRESH)) >= _micros(event["occurred_at"]))
 
     def _declined(self, number: int) -> tuple[float, int] | None:
         declared = self.declared.reranking.declined
@@ -149,7 +150,7 @@ class Freshness:
 
     def _post(self, number: int, user: str, item: str, kind: str | None) -> Document:
         event = self.traffic.event_of(f"{self.traffic.run}-fresh-{number}", user, item, kind)
-        ask(self.server.address, "POST", f"/v1/{self.declared.name}/events", {"events": [event]})
+        ask(self.server.address, "POST", f"/v1/{self.declared.name}/events", event)
         return event
 
     def _until(self, user: str, shown: Callable[[Document], bool]) -> tuple[float, int]:
@@ -160,3 +161,10 @@ class Freshness:
             if slate and shown(slate):
                 return time.perf_counter() - acknowledged, asked
         return waited, asked
+
+
+def _micros(told: Any) -> int:
+    """Microseconds since 1970 UTC, told so or as ISO 8601; 0: not told."""
+    if isinstance(told, str):
+        return round(datetime.fromisoformat(told).timestamp() * 1_000_000)
+    return int(told or 0)

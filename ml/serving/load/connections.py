@@ -3,6 +3,7 @@
 import re
 import selectors
 import socket
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,6 +11,7 @@ from contextlib import suppress
 LENGTH = re.compile(rb"content-length:[ \t]*(\d+)", re.IGNORECASE)
 CHUNKED = re.compile(rb"transfer-encoding:[ \t]*chunked", re.IGNORECASE)
 READ_BYTES = 65_536
+CLIENTS = 250  # that a server may tell apart by their address
 IDLE_SECONDS = 3.0  # servers close what is idle for longer (uvicorn: 5 seconds); we do so first
 LOST = 0  # in place of a status: the connection broke before the answer had come
 Address = tuple[str, int]
@@ -24,7 +26,7 @@ def post(path: str, body: bytes) -> bytes:
 class Connection:
     """One connection, on which at most one request is under way."""
 
-    def __init__(self, address: Address, selector: selectors.BaseSelector) -> None:
+    def __init__(self, address: Address, selector: selectors.BaseSelector, source: str) -> None:
         self.request = -1  # number of the request under way
         self.idle_since = 0.0
         self._selector = selector
@@ -33,6 +35,8 @@ class Connection:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if source:
+            self._socket.bind((source, 0))
         self._socket.connect_ex(address)
         self._writing = True  # until it is connected
         selector.register(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE, self)
@@ -96,7 +100,8 @@ class Pool:
             self.drop(connection)
         if len(self._all) >= self._most:
             return None
-        connection = Connection(self._addresses[self._opened % len(self._addresses)], self.selector)
+        address = self._addresses[self._opened % len(self._addresses)]
+        connection = Connection(address, self.selector, _source(address, self._opened))
         self._opened += 1
         self._all.add(connection)
         return connection
@@ -118,6 +123,13 @@ class Pool:
         for connection in [*self._all]:
             self.drop(connection)
         self.selector.close()
+
+
+def _source(address: Address, number: int) -> str:
+    """Where the connection of a number comes from: on loopback from many addresses, as users do."""
+    if not (address[0].startswith("127.") and sys.platform == "linux"):
+        return ""
+    return f"127.0.1.{1 + number % CLIENTS}"
 
 
 def _whole(received: bytearray) -> tuple[int, bytes] | None:

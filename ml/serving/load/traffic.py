@@ -2,9 +2,9 @@
 
 import json
 import re
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -96,13 +96,13 @@ class Traffic:
         user, item, _ = self._drawn
         row = number % DISTINCT
         told = self.event_of(f"{self.run}-{number}", user[row], item[row])
-        return post(f"/v1/{quote(self.declared.name)}/events", json.dumps({"events": [told]}).encode())
+        return post(f"/v1/{quote(self.declared.name)}/events", json.dumps(told).encode())
 
     def event_of(self, event_id: str, user_id: str, item_id: str, event_type: str | None = None) -> dict[str, Any]:
         """The columns of an event that happens now; of the domain's first type where none is named."""
         return {
             "event_id": event_id, "session_id": f"{self.run}-{user_id}", "user_id": user_id, "item_id": item_id,
-            "event_type": event_type or next(iter(self.declared.event_weights)), "occurred_at": time.time_ns() // 1_000,
+            "event_type": event_type or next(iter(self.declared.event_weights)), "occurred_at": moment(),
         }  # fmt: skip
 
     @cached_property
@@ -132,8 +132,8 @@ class Traffic:
         if self.declared.placements[placement].anchored:
             body["anchor"] = item
         if session:
-            kind, now = next(iter(self.declared.event_weights)), time.time_ns() // 1_000
-            seen = [{"item_id": each, "event_type": kind, "occurred_at": now - 1_000_000 * age} for age, each in enumerate(reversed(session))]  # fmt: skip
+            kind = next(iter(self.declared.event_weights))
+            seen = [{"item_id": each, "event_type": kind, "occurred_at": moment(ago=1 + age)} for age, each in enumerate(reversed(session))]  # fmt: skip
             body |= {"session_id": f"{self.run}-{user}", "session": seen[::-1]}
         return body
 
@@ -145,6 +145,11 @@ def told(status: int, body: bytes) -> Told | None:
         return None
     timings = TIMINGS.search(body)
     return Told(WHOLE.search(body) is None, int(version[1]), json.loads(timings[1]) if timings else {})
+
+
+def moment(ago: float = 0.0) -> str:
+    """So many seconds before now, as requests tell it."""
+    return (datetime.now(UTC) - timedelta(seconds=ago)).isoformat()
 
 
 def _shares(rows: Any, size: int) -> Reals:
