@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ml import __version__
+from ml.cli import bench_serving as _bench_serving  # noqa: F401 - registers its commands
 from ml.cli import output
 from ml.cli.bench import bench
 from ml.cli.options import (

@@ -17,7 +17,6 @@ from ml.serving.impressions import ImpressionLog
 from ml.serving.online.live import LiveView
 from ml.serving.online.opening import online_folder, open_live
 from ml.serving.service import Service
-from ml.settings import settings
 from ml.steps.promotion import open_version
 from ml.tracking import registry
 

@@ -12,8 +12,8 @@ from starlette.types import Receive, Scope, Send
 
 from ml.serving.http.answers import Answer, Refused, as_json
 from ml.serving.http.context import Context
-from ml.serving.http.documentation import ABOUT, OPERATIONS, Operation, components
 from ml.serving.http.docs_page import docs_page
+from ml.serving.http.documentation import ABOUT, OPERATIONS, Operation, components
 from ml.serving.http.front import Front, send_answer
 from ml.serving.http.routes import Endpoint
 

@@ -57,7 +57,7 @@ class Front:
             await self._app(scope, receive, send)
         except ClientGone:
             entry.status = CLIENT_CLOSED
-        except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, no trace of it leaves
+        except Exception as error:
             if entry.status:  # the answer has begun: all that is left is to end it
                 self._note(error, entry)
                 raise
