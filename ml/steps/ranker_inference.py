@@ -10,8 +10,8 @@ from ml.bundle.bundle import Bundle
 from ml.data.arrays import Floats
 from ml.errors import BadInput
 from ml.ranking.candidates import merge
+from ml.ranking.forest import Forest
 from ml.ranking.frame import build_frame
-from ml.ranking.lambdamart import LambdaMart
 from ml.steps.recommending import champion
 
 SLATES = (1, 8, 32)  # requests scored by one call
@@ -30,24 +30,22 @@ def bench_ranker(domain: str) -> list[dict[str, Any]]:
     """
     _, bundle = champion(domain)
     ranker = bundle.recommender.ranker
-    if not isinstance(ranker, LambdaMart) or ranker.forest is None:
+    forest = getattr(ranker, "forest", None)
+    if forest is None:
         raise BadInput(f"the ranker of {domain}'s champion is no forest that lies flat: there is nothing to compare")
-    return [_compared(ranker, _values(bundle, ranker, count), count) for count in SLATES]
+    return [_compared(ranker, forest, _values(bundle, count), count) for count in SLATES]
 
 
-def _values(bundle: Bundle, ranker: LambdaMart, count: int) -> Floats:
+def _values(bundle: Bundle, count: int) -> Floats:
     """(N, F) the features of the candidates of the first users."""
     requests, recommender = bundle.requests(np.arange(count, dtype=np.int32)), bundle.recommender
     candidates = merge(recommender.retrieve(requests), recommender.quotas, recommender.maximum)
     frame = build_frame(recommender.visible.requests(requests), candidates, bundle.snapshot)
-    return np.ascontiguousarray(frame.select(ranker.features))
+    return np.ascontiguousarray(frame.select(recommender.ranker.features))
 
 
-def _compared(ranker: LambdaMart, values: Floats, count: int) -> dict[str, Any]:
+def _compared(ranker: Any, forest: Forest, values: Floats, count: int) -> dict[str, Any]:
     ranker.booster.set_param({"nthread": 1})
-    forest = ranker.forest
-    if forest is None:
-        raise BadInput("the trees are too deep to lie flat")
 
     def own() -> Floats:
         found: Floats = ranker.booster.inplace_predict(values, validate_features=False)

@@ -21,12 +21,13 @@ from ml.steps.promotion import open_version
 from ml.tracking import registry
 
 OLD_DAYS = 60
+BUDGET = Budget()
 log = get_logger(__name__)
 
 
 def serve(
     domains: Sequence[str], host: str, port: int, *, clock: ClockName = "system", reader: bool = False,
-    human_log: bool = False, announce: Callable[[str], None] | None = None, stopping: threading.Event | None = None,
+    human_log: bool = False, announce: Callable[[str], None] = print, stopping: threading.Event | None = None,
 ) -> None:  # fmt: skip
     """Serve the champions of some domains over HTTP until the process is told to stop.
 
@@ -47,14 +48,13 @@ def serve(
     from ml.serving.http.server import serve as serve_http
 
     with open_services(domains, clock=clock, reader=reader) as services:
-        told = {"announce": announce} if announce else {}
-        serve_http(services, host, port, human_log=human_log, stopping=stopping, **told)
+        serve_http(services, host, port, human_log=human_log, stopping=stopping, announce=announce)
 
 
 @contextmanager
 def open_services(
     domains: Sequence[str], *, clock: ClockName = "system", reader: bool = False, every: float = EVERY,
-    budget: Budget = Budget(),
+    budget: Budget = BUDGET,
 ) -> Iterator[Mapping[str, Service]]:  # fmt: skip
     """The services of some domains, by name; closed afterwards, whatever happens."""
     with ExitStack() as stack:
@@ -67,12 +67,12 @@ def open_services(
 
 
 def open_service(
-    domain: str, *, clock: ClockName = "system", reader: bool = False, every: float = EVERY, budget: Budget = Budget()
+    domain: str, *, clock: ClockName = "system", reader: bool = False, every: float = EVERY, budget: Budget = BUDGET
 ) -> Service:
     """One domain's service; `close` it."""
     declared, now = get_domain(domain), DataClock() if clock == "data" else system_clock
     with ExitStack() as stack:
-        live = open_live(domain, reader=True) if reader else open_live(domain, now=now)
+        live: LiveView = open_live(domain, reader=True) if reader else open_live(domain, now=now)
         stack.callback(live.close)
         follower = Follower(declared, partial(_champion, domain), partial(_engine, declared, live, now, budget), every)
         if not follower.look():

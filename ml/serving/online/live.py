@@ -19,6 +19,12 @@ from ml.serving.online.segments import Segment
 
 AHEAD_SECONDS = 300  # how far a client's clock may be ahead of the server's
 MICROSECONDS = 1_000_000
+Now = Callable[[], int]  # microseconds since 1970 UTC
+
+
+def system_now() -> int:
+    """The system's clock."""
+    return time.time_ns() // 1_000
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ class Live(LiveView):
         log: EventLog,
         store: Store,
         seconds: float,
-        now: Callable[[], int] = lambda: time.time_ns() // 1000,
+        now: Now = system_now,
     ) -> None:
         super().__init__(store, seconds)
         self.log, self._now = log, now

@@ -6,7 +6,7 @@ from typing import Literal, overload
 from ml.errors import BadInput
 from ml.serving.online.contract import Store
 from ml.serving.online.event_log import EventLog
-from ml.serving.online.live import Live, LiveView
+from ml.serving.online.live import Live, LiveView, Now, system_now
 from ml.settings import settings
 
 
@@ -16,15 +16,16 @@ def online_folder(domain: str) -> Path:
 
 
 @overload
-def open_live(domain: str, *, reader: Literal[False] = False) -> Live: ...
+def open_live(domain: str, *, reader: Literal[False] = False, now: Now = ...) -> Live: ...
 @overload
-def open_live(domain: str, *, reader: Literal[True]) -> LiveView: ...
-def open_live(domain: str, *, reader: bool = False) -> LiveView:
+def open_live(domain: str, *, reader: Literal[True], now: Now = ...) -> LiveView: ...
+def open_live(domain: str, *, reader: bool = False, now: Now = system_now) -> LiveView:
     """The online side of a domain; `close` it, or use it as a context.
 
     Args:
         domain: Whose.
         reader: Another process takes events in; this one reads what the store knows.
+        now: The server's clock: an event may not lie far ahead of it.
 
     Raises:
         BadInput: Another process writes this domain's events, or `SLATE_ONLINE_STORE` names no store.
@@ -35,7 +36,7 @@ def open_live(domain: str, *, reader: bool = False) -> LiveView:
         return LiveView(open_store(domain, reader=True), seconds)
     log = EventLog(online_folder(domain) / "log")
     try:
-        return Live(log, open_store(domain), seconds)
+        return Live(log, open_store(domain), seconds, now)
     except BaseException:
         log.close()
         raise
