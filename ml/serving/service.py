@@ -1,9 +1,11 @@
 """One domain being served: the champion's engine, what happens now, what was shown, and the threads beside requests."""
 
+import json
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from ml.data.new_items import NewItem
@@ -114,8 +116,14 @@ class Service:
         return receipt
 
     def put_item(self, item_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Keep what is told of an item; a moment later it can be in slates."""
-        item, known = NewItem.told(item_id, fields), self.engine.release.item(item_id) >= 0
+        """Keep what is told of an item, which can be in slates when this returns.
+
+        Raises:
+            BadInput: A column is not as the contract has it.
+            NotDurable: It could not be kept: send it again.
+            RunFailed: Another process takes this domain's items.
+        """
+        item, known = NewItem.told(item_id, _plain(fields)), self.engine.release.item(item_id) >= 0
         with self._telling:
             told = item.over(self._told[item_id]) if item_id in self._told else item
             sequence = self._writer.put_item(item_id, told.as_json())
@@ -179,3 +187,13 @@ class Service:
     def _refresh_items(self) -> None:
         engine = self.engine
         engine.release.item_features.refresh(self.live, self.clock())
+
+
+def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of an item as people tell them: attributes as an object, moments as such."""
+    plain = dict(fields)
+    if isinstance(attributes := plain.get("attributes"), str):
+        plain["attributes"] = json.loads(attributes)
+    if isinstance(launched := plain.get("launched_at"), int):
+        plain["launched_at"] = datetime.fromtimestamp(launched / 1e6, UTC)
+    return plain
