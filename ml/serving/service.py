@@ -68,7 +68,7 @@ class Service:
         self._wanted: dict[str, LiveEvent] = {}  # users who did something: their candidates are found before they ask
         self._told: dict[str, NewItem] = {}  # items that were put, as the store keeps them
         self._told_at, self._telling = 0, threading.Lock()
-        follower.also(lambda engine: with_items(engine, list(self._told.values())))
+        follower.also(self._with_told_items)
         follower.follow()
         self._beside = [
             Beside(f"prepare-{self.domain}", LOOK_EVERY, self._prepare),
@@ -121,11 +121,12 @@ class Service:
         Raises:
             BadInput: A column is not as the contract has it.
             NotDurable: It could not be kept: send it again.
-            RunFailed: Another process takes this domain's items.
+            RunFailed: Another process takes this domain's items, or the champion cannot embed their texts.
         """
         item, known = NewItem.told(item_id, _plain(fields)), self.engine.release.item(item_id) >= 0
         with self._telling:
             told = item.over(self._told[item_id]) if item_id in self._told else item
+            with_items(self.engine, [told])  # raises before anything is kept
             sequence = self._writer.put_item(item_id, told.as_json())
         self._take_items()
         return {"item_id": item_id, "known_before": known, "sequence": sequence}
@@ -183,6 +184,14 @@ class Service:
             self._told |= {item.item_id: item for item in items}
             self._told_at = told[-1][0]
         self.follower.change(lambda engine: with_items(engine, items))
+
+    def _with_told_items(self, engine: SlateEngine) -> SlateEngine:
+        """Another version with the items that were put; where it cannot take them it answers without."""
+        try:
+            return with_items(engine, list(self._told.values()))
+        except RunFailed as error:
+            log.warning("%s: items that were put are left out: %s", self.domain, error)
+            return engine
 
     def _refresh_items(self) -> None:
         engine = self.engine

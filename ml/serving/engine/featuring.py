@@ -22,6 +22,7 @@ from ml.serving.events import LiveEvent
 from ml.serving.online.contract import ANONYMOUS, user_key
 
 PART = 10_000  # events read from the store at once
+SOME_EVENT = LiveEvent("", "", "", "", 0)  # of no type that says anything
 
 
 class Feed(Protocol):
@@ -48,6 +49,11 @@ class Featuring:
         """The programs of the declared features that the models were trained with."""
         features, kinds = self.bundle.features, self.bundle.traces.trace.kinds
         return Evaluator.of(load_declarations(), kinds, self.cut.day_starts_at_hour, features)
+
+    def ready(self) -> None:
+        """Read and compile now what computing features will need."""
+        snapshot, events = self.bundle.snapshot, [SOME_EVENT]
+        self.row(0 if len(self.bundle.users) else -1, "", np.array([-1], np.int32), events, snapshot.as_of + 1)
 
     def row(self, user: int, key: str, item: Indices, events: Sequence[LiveEvent], moment: int) -> Row:
         """The features of one user as of a moment.

@@ -12,6 +12,7 @@ from ml.serving.engine.engine import SlateEngine
 
 EVERY = 5.0  # seconds between two looks at the alias
 WARMED = 64  # users whose profiles are made before a version takes over
+FEW = 3
 log = get_logger(__name__)
 
 Champion = Callable[[], int | None]  # the version that the alias points at
@@ -20,15 +21,21 @@ Opened = Callable[[int], SlateEngine]  # raises `RunFailed` where the bundle is 
 
 
 def warm(engine: SlateEngine, users: Sequence[str] = ()) -> None:
-    """Answer once at every placement, and the users who asked last: what is compiled or read lazily is then."""
+    """Answer once at every placement, and these users or else some who were sealed.
+
+    What is compiled or read lazily is then, and nobody waits for it.
+    """
     release = engine.release
+    users = users or [str(user) for user in release.bundle.users.ids[:FEW]]
+    release.featuring.ready()
     for name, plan in release.plans.items():
         anchor = release.item_ids[0] if plan.placement.anchored and release.item_ids else None
         if anchor or not plan.placement.anchored:
-            engine.cheap([SlateRequest(name, anchor=anchor)])
-            engine.recommend(SlateRequest(name, anchor=anchor))
+            requests = [SlateRequest(name, user_id=user, anchor=anchor) for user in (None, *users[:FEW])]
+            engine.cheap(requests)
+            engine.recommend_many(requests)
     home = next((name for name, plan in release.plans.items() if not plan.placement.anchored), None)
-    for user in users[:WARMED] if home else ():
+    for user in users[FEW:WARMED] if home else ():
         engine.recommend(SlateRequest(str(home), user_id=user))
 
 
