@@ -98,7 +98,7 @@ class Live(LiveView):
         self.log, self._now = log, now
         self._in_flight = InFlight()
         self._sealed: tuple[int, int] | None = None
-        self._follower = Follower(log, store, self._in_flight.applied, self._drop_again)
+        self._follower = Follower(log, store, self._drop_again)
         self._follower.start()
 
     def __enter__(self) -> "Live":
@@ -211,7 +211,7 @@ class Live(LiveView):
             ticket.set_exception(error)
             return
         last = done.result() + len(new) - 1
-        self._in_flight.written(last, ids)
+        self._in_flight.written(ids)
         self._follower.durable(done.result(), new)
         ticket.set_result(last)
 

@@ -27,7 +27,7 @@ from ml.settings import changed_settings
 
 MINUTE = 60_000_000
 HERE = Path(__file__).parent
-EXAMPLES = settings(max_examples=15, suppress_health_check=list(HealthCheck))
+EXAMPLES = settings(max_examples=10, suppress_health_check=list(HealthCheck))
 
 
 def no_sync(descriptor: int) -> None:
@@ -107,7 +107,7 @@ STEPS = st.one_of(
 
 
 @EXAMPLES
-@given(steps=st.lists(STEPS, max_size=12))
+@given(steps=st.lists(STEPS, max_size=10))
 def test_made_again_from_the_log_a_store_is_the_same(open_again, make_store, tmp_path, steps):
     log = f"log-{time.monotonic_ns()}"
     live = open_again(log, new_store=True)
