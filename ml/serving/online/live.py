@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from ml.errors import BadInput
 from ml.serving.events import LiveEvent
 from ml.serving.online.contract import Store
-from ml.serving.online.errors import NotDurable, StoreGone
+from ml.serving.online.errors import StoreGone
 from ml.serving.online.event_log import EventLog, durable
 from ml.serving.online.follower import Follower
 from ml.serving.online.guard import Guard
 from ml.serving.online.in_flight import InFlight
+from ml.serving.online.purge import purge
 from ml.serving.online.records import Erase, ForgetErased, ItemTold, Record, line_of
 from ml.serving.online.segments import Segment
 
@@ -139,6 +140,14 @@ class Live(LiveView):
         """The users are gone from all data too; returns the sequence number. Raises `NotDurable`."""
         return self._note(ForgetErased(tuple(user_keys)))
 
+    def purge(self, user_keys: Sequence[str]) -> int:
+        """Take what these erased users did out of the log's files too; returns how many events. Raises `NotDurable`.
+
+        A purged event's id is not known any more once the store is made again.
+        """
+        self.log.rotate()
+        return purge(self.log.folder, user_keys)
+
     def drop_sealed(self, before: int, upto: int) -> int:
         """Drop the events that the champion's data hold; returns how many went.
 
@@ -146,6 +155,10 @@ class Live(LiveView):
             before: The data's as-of instant, microseconds since 1970 UTC.
             upto: Sequence number of the last entry that was landed when the data were made. An event that was
                 accepted later stays, however early it happened.
+
+        Raises:
+            StoreGone: The store does not answer: ask again. After a rebuild of the store it is done again unasked, for
+                as long as this process lives.
         """
         self._sealed = (before, upto)
         return self._store.drop_before(before, upto)
@@ -191,8 +204,8 @@ class Live(LiveView):
                 promised.add_done_callback(lambda done: self._settle(done, new, ticket))
             else:
                 ticket.set_result(0)
-        except NotDurable as error:
-            self._in_flight.leave(event.event_id for event in new)
+        except BaseException as error:  # noqa: BLE001  (whoever waits for the ticket raises it)
+            self._in_flight.leave(event.event_id for event in fresh)
             ticket.set_exception(error)
         return len(new)
 

@@ -146,6 +146,22 @@ def test_the_forgotten_stay_forgotten_and_may_come_back(open_again):
     assert live.erased() == open_again(new_store=True).erased() == []
 
 
+def test_what_the_erased_did_can_be_taken_out_of_the_log_too(open_again):
+    live = open_again()
+    live.accept(many(20, users=2))
+    live.erase("u1")
+    back = happened("back", "u1")
+    live.accept([back, happened("named", "u0", item_id='"note"')])
+    before = state(live, ["u0", "u1"])
+    assert live.purge(["u1", "nobody"]) == 10
+    assert live.purge(["u1"]) == 0
+    assert live.last() == 23
+    text = b"".join(segment.path.read_bytes() for segment in live.closed_segments())
+    assert text.count(b'"user_id":"u1"') == 1  # the event after they came back
+    live.refill()
+    assert state(live, ["u0", "u1"]) == before
+
+
 def test_only_what_the_data_hold_is_dropped(open_again):
     live = open_again()
     live.accept(many(10))
