@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -117,11 +117,12 @@ class Live(LiveView):
             BadInput: An event lies in the future, or holds what is no text or no number; none is taken in.
             NotDurable: The disk does not take them: send them again.
         """
+        lines: dict[str, bytes] = {}
         for at, event in enumerate(events):
-            self._check(at, event)
+            lines.setdefault(event.event_id, self._checked(at, event))
         ticket: Future[int] = Future()
         fresh, others = self._in_flight.enter(events, ticket)
-        new = self._handed_to_log(fresh, ticket)
+        new = self._handed_to_log(fresh, lines, ticket)
         sequence = durable(ticket, self.log.limits.timeout_seconds)
         for other in others:
             sequence = max(sequence, durable(other, self.log.limits.timeout_seconds))
@@ -177,7 +178,8 @@ class Live(LiveView):
         self._follower.close()
         super().close()
 
-    def _check(self, at: int, event: LiveEvent) -> None:
+    def _checked(self, at: int, event: LiveEvent) -> bytes:
+        """The event's line; raises `BadInput`."""
         if event.occurred_at > self._now() + AHEAD_SECONDS * MICROSECONDS:
             raise BadInput(
                 f"events[{at}].occurred_at lies more than {AHEAD_SECONDS // 60} minutes ahead of this server's clock "
@@ -188,11 +190,11 @@ class Live(LiveView):
             if number is not None and not math.isfinite(number):
                 raise BadInput(f"events[{at}].{name} is {number}: leave out what is not known")
         try:
-            event.line()
+            return event.line()
         except UnicodeEncodeError:
             raise BadInput(f"events[{at}] holds half a character (a lone surrogate): send valid Unicode") from None
 
-    def _handed_to_log(self, fresh: Sequence[LiveEvent], ticket: "Future[int]") -> int:
+    def _handed_to_log(self, fresh: Sequence[LiveEvent], lines: Mapping[str, bytes], ticket: "Future[int]") -> int:
         """Hand to the log what the store does not know; returns how many."""
         new: Sequence[LiveEvent] = ()
         try:
@@ -200,7 +202,7 @@ class Live(LiveView):
             new = [event for event, is_known in zip(fresh, known, strict=True) if not is_known]
             self._in_flight.leave(event.event_id for event, is_known in zip(fresh, known, strict=True) if is_known)
             if new:
-                promised = self.log.submit([event.line() for event in new])
+                promised = self.log.submit([lines[event.event_id] for event in new])
                 promised.add_done_callback(lambda done: self._settle(done, new, ticket))
             else:
                 ticket.set_result(0)
