@@ -95,6 +95,10 @@ class Follower:
                 if self._synced:
                     logger.warning("%s: events are kept in the log until it answers", error)
                 self._fall_behind()
+            except Exception:  # the log has it all: nothing may end this thread
+                if self._synced:
+                    logger.exception("the online store could not follow the event log: it is tried again")
+                self._fall_behind()
             if ending:
                 return
 

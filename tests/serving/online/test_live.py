@@ -45,7 +45,7 @@ def open_again(tmp_path, make_store):
             opened.pop().close()
         if new_store:
             stores.append(make_store(only_filled=True))
-        opened.append(Live(EventLog(tmp_path / log, sync=sync), stores[-1], 5.0, now))
+        opened.append(Live(EventLog(tmp_path / log, sync=sync), stores[-1], 30.0, now))
         return opened[-1]
 
     yield make
@@ -231,6 +231,23 @@ def test_what_was_not_durable_may_be_sent_again(open_again):
     full.clear()
     assert live.accept([happened("a"), happened("b")]) == Receipt(1, 1, True)
     assert open_again().last() == 2
+
+
+def test_a_fault_of_the_store_ends_nothing(open_again, monkeypatch, caplog):
+    live = open_again()
+    live.accept(many(3))
+    apply = live._store.apply
+    faults = iter([ValueError("a fault")])
+
+    def faulty(events, *, at=None):
+        for fault in faults:
+            raise fault
+        return apply(events, at=at)
+
+    monkeypatch.setattr(live._store, "apply", faulty)
+    assert live.accept(many(5)) == Receipt(2, 3, False)
+    eventually(lambda: live.last() == 5)
+    assert "a fault" in caplog.text
 
 
 def test_another_logs_store_is_left_alone(open_again, make_store, tmp_path):
