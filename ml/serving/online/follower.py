@@ -27,14 +27,11 @@ class Follower:
     Args:
         log: The truth.
         store: Its follower.
-        applied: Told each time how far the store is.
         refilled: Called when the store was filled from nothing.
     """
 
-    def __init__(
-        self, log: EventLog, store: Store, applied: Callable[[int], None], refilled: Callable[[], None]
-    ) -> None:
-        self._log, self._store, self._tell, self._refilled = log, store, applied, refilled
+    def __init__(self, log: EventLog, store: Store, refilled: Callable[[], None]) -> None:
+        self._log, self._store, self._refilled = log, store, refilled
         self._ahead: deque[tuple[int, Sequence[Record]]] = deque()
         self._changed = threading.Condition()
         self._working = threading.Lock()
@@ -97,6 +94,10 @@ class Follower:
             except RunFailed as error:
                 if self._synced:
                     logger.warning("%s: events are kept in the log until it answers", error)
+                self._fall_behind()
+            except Exception:  # the log has it all: nothing may end this thread
+                if self._synced:
+                    logger.exception("the online store could not follow the event log: it is tried again")
                 self._fall_behind()
             if ending:
                 return
@@ -168,7 +169,6 @@ class Follower:
         with self._changed:
             self._applied = applied
             self._changed.notify_all()
-        self._tell(applied)
 
     def _fall_behind(self) -> None:
         with self._changed:

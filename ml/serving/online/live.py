@@ -2,18 +2,19 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from ml.errors import BadInput
 from ml.serving.events import LiveEvent
 from ml.serving.online.contract import Store
-from ml.serving.online.errors import NotDurable, StoreGone
+from ml.serving.online.errors import StoreGone
 from ml.serving.online.event_log import EventLog, durable
 from ml.serving.online.follower import Follower
 from ml.serving.online.guard import Guard
 from ml.serving.online.in_flight import InFlight
+from ml.serving.online.purge import purge
 from ml.serving.online.records import Erase, ForgetErased, ItemTold, Record, line_of
 from ml.serving.online.segments import Segment
 
@@ -104,7 +105,7 @@ class Live(LiveView):
         self.log, self._now = log, now
         self._in_flight = InFlight()
         self._sealed: tuple[int, int] | None = None
-        self._follower = Follower(log, store, self._in_flight.applied, self._drop_again)
+        self._follower = Follower(log, store, self._drop_again)
         self._follower.start()
 
     def __enter__(self) -> "Live":
@@ -122,11 +123,12 @@ class Live(LiveView):
             BadInput: An event lies in the future, or holds what is no text or no number; none is taken in.
             NotDurable: The disk does not take them: send them again.
         """
+        lines: dict[str, bytes] = {}
         for at, event in enumerate(events):
-            self._check(at, event)
+            lines.setdefault(event.event_id, self._checked(at, event))
         ticket: Future[int] = Future()
         fresh, others = self._in_flight.enter(events, ticket)
-        new = self._handed_to_log(fresh, ticket)
+        new = self._handed_to_log(fresh, lines, ticket)
         sequence = durable(ticket, self.log.limits.timeout_seconds)
         for other in others:
             sequence = max(sequence, durable(other, self.log.limits.timeout_seconds))
@@ -145,6 +147,14 @@ class Live(LiveView):
         """The users are gone from all data too; returns the sequence number. Raises `NotDurable`."""
         return self._note(ForgetErased(tuple(user_keys)))
 
+    def purge(self, user_keys: Sequence[str]) -> int:
+        """Take what these erased users did out of the log's files too; returns how many events. Raises `NotDurable`.
+
+        A purged event's id is not known any more once the store is made again.
+        """
+        self.log.rotate()
+        return purge(self.log.folder, user_keys)
+
     def drop_sealed(self, before: int, upto: int) -> int:
         """Drop the events that the champion's data hold; returns how many went.
 
@@ -152,6 +162,10 @@ class Live(LiveView):
             before: The data's as-of instant, microseconds since 1970 UTC.
             upto: Sequence number of the last entry that was landed when the data were made. An event that was
                 accepted later stays, however early it happened.
+
+        Raises:
+            StoreGone: The store does not answer: ask again. After a rebuild of the store it is done again unasked, for
+                as long as this process lives.
         """
         self._sealed = (before, upto)
         return self._store.drop_before(before, upto)
@@ -170,7 +184,8 @@ class Live(LiveView):
         self._follower.close()
         super().close()
 
-    def _check(self, at: int, event: LiveEvent) -> None:
+    def _checked(self, at: int, event: LiveEvent) -> bytes:
+        """The event's line; raises `BadInput`."""
         if event.occurred_at > self._now() + AHEAD_SECONDS * MICROSECONDS:
             raise BadInput(
                 f"events[{at}].occurred_at lies more than {AHEAD_SECONDS // 60} minutes ahead of this server's clock "
@@ -181,11 +196,11 @@ class Live(LiveView):
             if number is not None and not math.isfinite(number):
                 raise BadInput(f"events[{at}].{name} is {number}: leave out what is not known")
         try:
-            event.line()
+            return event.line()
         except UnicodeEncodeError:
             raise BadInput(f"events[{at}] holds half a character (a lone surrogate): send valid Unicode") from None
 
-    def _handed_to_log(self, fresh: Sequence[LiveEvent], ticket: "Future[int]") -> int:
+    def _handed_to_log(self, fresh: Sequence[LiveEvent], lines: Mapping[str, bytes], ticket: "Future[int]") -> int:
         """Hand to the log what the store does not know; returns how many."""
         new: Sequence[LiveEvent] = ()
         try:
@@ -193,12 +208,12 @@ class Live(LiveView):
             new = [event for event, is_known in zip(fresh, known, strict=True) if not is_known]
             self._in_flight.leave(event.event_id for event, is_known in zip(fresh, known, strict=True) if is_known)
             if new:
-                promised = self.log.submit([event.line() for event in new])
+                promised = self.log.submit([lines[event.event_id] for event in new])
                 promised.add_done_callback(lambda done: self._settle(done, new, ticket))
             else:
                 ticket.set_result(0)
-        except NotDurable as error:
-            self._in_flight.leave(event.event_id for event in new)
+        except BaseException as error:  # noqa: BLE001  (whoever waits for the ticket raises it)
+            self._in_flight.leave(event.event_id for event in fresh)
             ticket.set_exception(error)
         return len(new)
 
@@ -217,7 +232,7 @@ class Live(LiveView):
             ticket.set_exception(error)
             return
         last = done.result() + len(new) - 1
-        self._in_flight.written(last, ids)
+        self._in_flight.written(ids)
         self._follower.durable(done.result(), new)
         ticket.set_result(last)
 

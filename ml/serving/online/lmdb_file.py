@@ -21,13 +21,12 @@ import lmdb
 
 from ml.artifacts import read_json, write_json
 from ml.logs import get_logger
+from ml.serving.online import lmdb_check
 from ml.serving.online.errors import StoreGone
+from ml.serving.online.lmdb_check import TABLES
 
 MEBIBYTE = 1 << 20
 MAGIC, META_BYTES = 0xBEEFC0DE, 152
-TABLES = ("feed", "users", "heads", "seen", "items", "item_feed", "erased", "meta")
-FORMAT = b"1"
-CHECK = "ml.serving.online.lmdb_check"
 DATA, STATE = "data.mdb", "state.json"
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 logger = get_logger(__name__)
@@ -191,7 +190,7 @@ def _distrusted(folder: Path) -> str | None:
     if not is_long_enough(folder):
         return "is cut short or no store at all"
     checked = subprocess.run(  # noqa: S603  (our own module)
-        [sys.executable, "-m", CHECK, str(folder)], capture_output=True, text=True, check=False
+        [sys.executable, lmdb_check.__file__, str(folder)], capture_output=True, text=True, check=False
     )
     if checked.returncode:
         return f"is corrupt ({checked.stderr.strip().splitlines()[-1] if checked.stderr.strip() else 'unreadable'})"

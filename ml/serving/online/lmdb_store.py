@@ -18,7 +18,8 @@ from ml.serving.events import LiveEvent
 from ml.serving.online.contract import ERASED, in_order, key_digest
 from ml.serving.online.errors import StoreGone
 from ml.serving.online.lmdb_changes import FORGOTTEN, LmdbChanges, number, user_sequences
-from ml.serving.online.lmdb_file import FORMAT, MEBIBYTE, LmdbFile
+from ml.serving.online.lmdb_check import FORMAT
+from ml.serving.online.lmdb_file import MEBIBYTE, LmdbFile
 
 LOOK_EVERY_SECONDS = 0.05  # whether the writer has replaced the file
 DROPPED_TOGETHER = 5_000

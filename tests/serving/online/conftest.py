@@ -25,7 +25,7 @@ def make_store(request, tmp_path):
             store = LmdbStore(tmp_path / f"store-{next(NUMBERS)}", **options)
         else:
             server = request.getfixturevalue("server")
-            store = RedisStore(server.url, f"test:{{{next(NUMBERS)}}}", seconds=5.0, **options)
+            store = RedisStore(server.url, f"test:{{{next(NUMBERS)}}}", seconds=30.0, **options)
         made.append(store)
         return store
 

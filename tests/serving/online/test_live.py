@@ -27,7 +27,7 @@ from ml.settings import changed_settings
 
 MINUTE = 60_000_000
 HERE = Path(__file__).parent
-EXAMPLES = settings(max_examples=15, suppress_health_check=list(HealthCheck))
+EXAMPLES = settings(max_examples=10, suppress_health_check=list(HealthCheck))
 
 
 def no_sync(descriptor: int) -> None:
@@ -45,7 +45,7 @@ def open_again(tmp_path, make_store):
             opened.pop().close()
         if new_store:
             stores.append(make_store(only_filled=True))
-        opened.append(Live(EventLog(tmp_path / log, sync=sync), stores[-1], 5.0, now))
+        opened.append(Live(EventLog(tmp_path / log, sync=sync), stores[-1], 30.0, now))
         return opened[-1]
 
     yield make
@@ -107,7 +107,7 @@ STEPS = st.one_of(
 
 
 @EXAMPLES
-@given(steps=st.lists(STEPS, max_size=12))
+@given(steps=st.lists(STEPS, max_size=10))
 def test_made_again_from_the_log_a_store_is_the_same(open_again, make_store, tmp_path, steps):
     log = f"log-{time.monotonic_ns()}"
     live = open_again(log, new_store=True)
@@ -144,6 +144,22 @@ def test_the_forgotten_stay_forgotten_and_may_come_back(open_again):
         live = open_again(new_store=True)
     live.forget_erased(["u1"])
     assert live.erased() == open_again(new_store=True).erased() == []
+
+
+def test_what_the_erased_did_can_be_taken_out_of_the_log_too(open_again):
+    live = open_again()
+    live.accept(many(20, users=2))
+    live.erase("u1")
+    back = happened("back", "u1")
+    live.accept([back, happened("named", "u0", item_id='"note"')])
+    before = state(live, ["u0", "u1"])
+    assert live.purge(["u1", "nobody"]) == 10
+    assert live.purge(["u1"]) == 0
+    assert live.last() == 23
+    text = b"".join(segment.path.read_bytes() for segment in live.closed_segments())
+    assert text.count(b'"user_id":"u1"') == 1  # the event after they came back
+    live.refill()
+    assert state(live, ["u0", "u1"]) == before
 
 
 def test_only_what_the_data_hold_is_dropped(open_again):
@@ -215,6 +231,23 @@ def test_what_was_not_durable_may_be_sent_again(open_again):
     full.clear()
     assert live.accept([happened("a"), happened("b")]) == Receipt(1, 1, True)
     assert open_again().last() == 2
+
+
+def test_a_fault_of_the_store_ends_nothing(open_again, monkeypatch, caplog):
+    live = open_again()
+    live.accept(many(3))
+    apply = live._store.apply
+    faults = iter([ValueError("a fault")])
+
+    def faulty(events, *, at=None):
+        for fault in faults:
+            raise fault
+        return apply(events, at=at)
+
+    monkeypatch.setattr(live._store, "apply", faulty)
+    assert live.accept(many(5)) == Receipt(2, 3, False)
+    eventually(lambda: live.last() == 5)
+    assert "a fault" in caplog.text
 
 
 def test_another_logs_store_is_left_alone(open_again, make_store, tmp_path):
