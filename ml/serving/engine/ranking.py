@@ -61,7 +61,8 @@ def _arranged(rows: Sequence[int], asks: Sequence[Ask], requests: Requests, slat
         taken = at if chosen is None else at[chosen]
         return Slates(slates.item[taken, :depth], slates.score[taken, :depth], slates.sources[taken, :depth])
 
-    exclude = ragged([asks[row].exclude for row in rows])
+    # What is barred was not looked for, and must be named for pins, which need not be found.
+    exclude = part.without(ragged([asks[row].exclude for row in rows]))
     asking = first.plan.asking(first.request.choice)
     return Arranged(rows, first.plan.policy.arranged(of, slates.item.shape[1], part, first.k, exclude, asking))
 
