@@ -63,7 +63,7 @@ def build_profile(
     held = np.unique(spans.item[spans.until == FOREVER]).astype(np.int32)
     return Profile(
         key, release.number(key), version, moment, _history(release.domain, before.history, happened),
-        _place(release, int(before.place[0]), happened), bundle.knowledge.facts.at(user, at), held,
+        _place(release, int(before.place[0]), before.history, happened), bundle.knowledge.facts.at(user, at), held,
         _barred(bundle.knowledge.outputs, held, len(bundle.items)), spans,
         _occurrences(release, row, moment, happened), sealed_row(bundle.snapshot, row), _sessions(happened), live,
     )  # fmt: skip
@@ -114,11 +114,13 @@ def _barred(outputs: str, held: Indices, items: int) -> Indices | None:
     return Ragged(np.array([0, len(held)], np.int64), held).complement(items).values
 
 
-def _place(release: Release, sealed: int, happened: Happened) -> int:
-    """Where the user was last, if the model knows the place."""
+def _place(release: Release, sealed: int, known: History, happened: Happened) -> int:
+    """Where the latest event that says something about liking was; -1 where it does not tell a place that is known."""
     for event in reversed(happened.events):
-        if event.place_id is not None and release.domain.event_weights.get(event.event_type, 0) > 0:
-            return int(release.bundle.places.encode([event.place_id])[0])
+        if release.domain.event_weights.get(event.event_type, 0) > 0:
+            if len(known.at) and known.at[-1] > event.occurred_at:
+                break
+            return -1 if event.place_id is None else int(release.bundle.places.encode([event.place_id])[0])
     return sealed
 
 
