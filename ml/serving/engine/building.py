@@ -65,7 +65,7 @@ def build_profile(
         key, release.number(key), version, moment, _history(release.domain, before.history, happened),
         _place(release, int(before.place[0]), before.history, happened), bundle.knowledge.facts.at(user, at), held,
         _barred(bundle.knowledge.outputs, held, len(bundle.items)), spans,
-        _occurrences(release, row, moment, happened), sealed_row(bundle.snapshot, row), _sessions(happened), live,
+        _occurrences(release, row, moment, happened), sealed_row(bundle.snapshot, row), _sessions(release.domain, happened), live,
     )  # fmt: skip
 
 
@@ -140,11 +140,12 @@ def _occurrences(
     return found
 
 
-def _sessions(happened: Happened) -> dict[str, Session]:
-    """The items of each live session, oldest first."""
+def _sessions(domain: Domain, happened: Happened) -> dict[str, Session]:
+    """The items of each live session, oldest first, as in training: of events that say something about liking."""
     found: dict[str, list[int]] = {}
     for event, item in zip(happened.events, happened.item.tolist(), strict=True):
-        found.setdefault(event.session_id, []).append(item)
+        if domain.event_weights.get(event.event_type, 0) > 0:
+            found.setdefault(event.session_id, []).append(item)
     return {session: tuple(items) for session, items in found.items()}
 
 
