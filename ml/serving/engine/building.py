@@ -62,7 +62,7 @@ def build_profile(
     spans = _spans(release.domain, bundle.knowledge.holdings.spans(user, at), happened)
     held = np.unique(spans.item[spans.until == FOREVER]).astype(np.int32)
     return Profile(
-        key, release.number(key), version, moment, _history(release.domain, before.history, happened),
+        key, release.number(key, sealed=sealed), version, moment, _history(release.domain, before.history, happened),
         _place(release, int(before.place[0]), before.history, happened), bundle.knowledge.facts.at(user, at), held,
         _barred(bundle.knowledge.outputs, held, len(bundle.items)), spans,
         _occurrences(release, row, moment, happened), sealed_row(bundle.snapshot, row), _sessions(release.domain, happened), live,
