@@ -180,12 +180,11 @@ def engine_of(release: Release, store: Memory | None = None, budget: Budget = PA
     return SlateEngine(release, Profiles(release, store), lambda: at, budget, **given)
 
 
-@dataclass(frozen=True, repr=False)  # hypothesis prints what an example was given
 class Opened:
-    """A bundle with its release: what tests share."""
+    """A bundle with its release: what tests share. No dataclass: hypothesis would print all that is in it."""
 
-    domain: Domain
-    bundle: Bundle
+    def __init__(self, domain: Domain, bundle: Bundle) -> None:
+        self.domain, self.bundle = domain, bundle
 
     @cached_property
     def release(self) -> Release:
