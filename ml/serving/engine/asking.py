@@ -167,7 +167,7 @@ def _snapshot(release: Release, distinct: Sequence[Profile]) -> Snapshot:
     numbers = np.array([profile.number for profile in distinct], np.int64)
     return Gathered(
         distinct[0].moment, sealed.user_names, np.stack([row.user for row in rows]), sealed.item_names,
-        release.item_rows, sealed.category,
+        release.item_features.rows, sealed.category,
         _table(sealed.user_item, numbers, [row.pair_item for row in rows], [row.pair for row in rows]),
         _table(sealed.user_category, numbers, [row.category for row in rows], [row.by_category for row in rows]),
         sealed.placement, numbers,

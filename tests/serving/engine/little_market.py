@@ -107,7 +107,7 @@ Told = list[tuple[int, int, int, str]]  # user, item, microseconds since 1970 UT
 def sealed_events() -> Told:
     """What happened before the sealing beside purchases: two holdings, a drop and some refusals for most."""
     rng, told = np.random.default_rng(6), []
-    for user in range(0, shop.USERS - 3):
+    for user in range(shop.USERS - 3):
         for kind, count in (("hold", 3), ("decline", 2), ("refuse", user % 3 == 0)):
             told += [
                 (user, int(item), NOW - int(rng.integers(DAY, 120 * DAY)), kind)
