@@ -8,6 +8,7 @@ import numpy as np
 from ml.data.arrays import Indices, Ints, Ragged
 from ml.data.dataset import requests_for
 from ml.data.holdings import FOREVER, Holdings, Spans
+from ml.data.occurrences import NEVER
 from ml.data.requests import History
 from ml.domains import Domain
 from ml.features.trace import number_of
@@ -71,8 +72,15 @@ def build_profile(
         _barred(bundle.knowledge.outputs, held, len(bundle.items)), spans,
         _occurrences(release, row, moment, happened),
         release.featuring.row(row, key, happened.item, happened.events, moment),
-        _sessions(release.domain, happened), live,
+        _sessions(release.domain, happened), live, *_bounds(events, moment),
     )  # fmt: skip
+
+
+def _bounds(events: Sequence[LiveEvent], moment: int) -> tuple[int, int]:
+    """The times of the last event before a moment and of the first one that is not: clocks differ."""
+    times = [event.occurred_at for event in events]
+    earlier, later = [at for at in times if at < moment], [at for at in times if at >= moment]
+    return max(earlier, default=NEVER), min(later, default=FOREVER)
 
 
 def _history(domain: Domain, sealed: History, happened: Happened) -> History:

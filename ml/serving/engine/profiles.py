@@ -96,7 +96,7 @@ class Profiles:
             self._kept.move_to_end(key)
         if version is None:
             return found
-        fresh = abs(moment - found.moment) < FRESH and found.live
+        fresh = abs(moment - found.moment) < FRESH and found.latest < moment <= found.coming and found.live
         return found if fresh and found.version == max(version, 0) else None
 
     def _made(self, key: str, version: int, events: Sequence[LiveEvent], moment: int, *, live: bool) -> Profile:
