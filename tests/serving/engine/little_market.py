@@ -10,7 +10,7 @@ import shop
 
 from ml.bundle.bundle import Bundle
 from ml.data.arrays import Floats
-from ml.data.dataset import Dataset
+from ml.data.dataset import Dataset, Log
 from ml.data.facts import FactTable, UserStates
 from ml.data.knowledge import Knowledge
 from ml.data.requests import Requests
@@ -190,3 +190,29 @@ class Opened:
     def release(self) -> Release:
         """Version 7 of it."""
         return Release.of(self.domain, 7, self.bundle)
+
+
+def resealed(opened: Opened, events: Sequence[LiveEvent]) -> tuple[Log, Knowledge]:
+    """The market's log and knowledge with these events of users whom it knows in them."""
+    bundle, domain = opened.bundle, opened.domain
+    log, users = bundle.log, bundle.users.ids.tolist()
+    told = [each for each in events if domain.event_weights.get(each.event_type, 0) > 0]
+    kinds = list(domain.event_weights)
+    columns = {
+        "user": [users.index(each.user_id) for each in told], "item": [ITEMS.index(each.item_id) for each in told],
+        "at": [each.occurred_at for each in told], "session": [10_000 + ord(each.session_id) for each in told],
+        "place": [0 if each.place_id == "p0" else -1 for each in told],
+        "weight": [domain.event_weights[each.event_type] for each in told],
+        "value": [each.value or 0.0 for each in told], "target": [False] * len(told),
+        "kind": [kinds.index(each.event_type) for each in told],
+    }  # fmt: skip
+    joined = {
+        name: np.concatenate([getattr(log, name), np.array(column, getattr(log, name).dtype)])
+        for name, column in columns.items()
+    }
+    order = np.lexsort((joined["at"], joined["user"]))
+    joined = {name: column[order] for name, column in joined.items()}
+    every = sealed_events() + [
+        (users.index(each.user_id), ITEMS.index(each.item_id), each.occurred_at, each.event_type) for each in events
+    ]
+    return Log(**joined, users=log.users, items=log.items), knowledge(domain, bundle.knowledge.facts, every)
