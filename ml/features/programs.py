@@ -24,6 +24,7 @@ from ml.features.declarations import (
 )
 
 DAY_US = 86_400_000_000
+OPERATION, CONDITION, WINDOW, OF, SLOT = range(5)  # columns of a program's operations
 ADD, DECAY, FIRST, LAST, SPAN, LATEST = range(6)
 RATIO, DIFFERENCE, INTERVAL = range(3)
 ALWAYS, OPENS_SESSION, OPENS_PAIR, PROMOTED, PRIVATE_BRAND = range(5)
@@ -37,6 +38,7 @@ AMOUNTS = {
 }  # fmt: skip
 PLACE, CATEGORY, BRAND = range(3)
 TEXTS = {"place_id": PLACE, "category": CATEGORY, "brand": BRAND}
+EVER = 2**40  # days
 MOST_KINDS = 64  # event types are remembered as the bits of one number
 Values = NDArray[np.float64]
 Wanted = dict[str, None]  # features in the order of their declaration
@@ -52,7 +54,7 @@ class Program:
     kinds: Bools  # (K,) types that leave a trace
     starts: Ints  # (K + 1,) with `members`: the aggregates that read each type
     members: Ints
-    ops: Ints  # (A, 5) operation, condition, window in days or -1, amount or text, slot
+    ops: Ints  # (A, 5) operation, condition, window in days, amount or text, slot
     half_life: Values  # (A,) days; NaN: none
     steps: Ints  # (T, 4) operation, slot, slots of both parts, in order
     scale: Values  # (T,)
@@ -145,13 +147,13 @@ def _operation(feature: object, slot: int) -> tuple[int, int, int, int, int]:
     where = CONDITIONS[feature.where] if isinstance(feature, OfEvents) else ALWAYS
     if isinstance(feature, Count | Sum):
         amount = AMOUNTS[feature.of] if isinstance(feature, Sum) else ONE
-        window = feature.window_days if feature.window_days is not None else -1
+        window = feature.window_days if feature.window_days is not None else EVER
         return DECAY if feature.half_life_days else ADD, where, window, amount, slot
     if isinstance(feature, LastValue):
-        return LATEST, where, -1, TEXTS[feature.of], slot
+        return LATEST, where, EVER, TEXTS[feature.of], slot
     if isinstance(feature, DaysSince):
-        return FIRST if feature.aggregation == "days_since_first" else LAST, where, -1, 0, slot
-    return SPAN, where, -1, 0, slot + 1
+        return FIRST if feature.aggregation == "days_since_first" else LAST, where, EVER, 0, slot
+    return SPAN, where, EVER, 0, slot + 1
 
 
 def _step(entity: Entity, name: str, slots: Mapping[str, int]) -> tuple[int, int, int, int]:

@@ -10,6 +10,7 @@ from ml.data.arrays import Bools, Floats, Indices, Ints
 from ml.features.programs import (
     ADD,
     CATEGORY,
+    CONDITION,
     DAY_US,
     DECAY,
     DIFFERENCE,
@@ -18,15 +19,19 @@ from ml.features.programs import (
     LAST,
     LATEST,
     LIST_VALUE,
+    OF,
     OPENS_PAIR,
     OPENS_SESSION,
+    OPERATION,
     PLACE,
     PRIVATE_BRAND,
     PROMOTED,
     QUANTITY,
     SECONDS,
+    SLOT,
     SPAN,
     VALUE,
+    WINDOW,
     Values,
 )
 
@@ -75,19 +80,22 @@ def _grouped(offsets: Ints, stops: Ints, key: Indices, kind: Ints, allowed: Bool
     """
     group = np.full(len(key), -1, np.int32)
     starts, keys = np.zeros(len(offsets), np.int64), np.empty(len(key), np.int32)
+    sorted_ = np.empty(len(key), np.int64)
     count = 0
     for row in range(len(offsets) - 1):
-        start = offsets[row]
-        order = np.argsort(key[start : stops[row]], kind="mergesort")
-        begin = count
-        for place in range(len(order)):
-            at = start + order[place]
-            if key[at] < 0 or not allowed[kind[at]]:
-                continue
-            if count == begin or keys[count - 1] != key[at]:
-                keys[count] = key[at]
+        begin, width = count, 0
+        for at in range(offsets[row], stops[row]):
+            if key[at] >= 0 and allowed[kind[at]]:
+                # Key and place in one number: sorting these costs half of what sorting places by key does.
+                sorted_[width] = (np.int64(key[at]) << 32) | (at - offsets[row])
+                width += 1
+        sorted_[:width].sort()
+        for place in range(width):
+            of = np.int32(sorted_[place] >> 32)
+            if count == begin or keys[count - 1] != of:
+                keys[count] = of
                 count += 1
-            group[at] = count - 1
+            group[offsets[row] + (sorted_[place] & 0xFFFFFFFF)] = count - 1
         starts[row + 1] = count
     return group, starts, keys[:count].copy()
 
@@ -141,7 +149,7 @@ def _aggregate(
     """Add each row's events before its stop to `out` (G, S) by the aggregates that read their kind.
 
     `members[starts[k]:starts[k + 1]]` are the aggregates that read kind k; a row of `ops` (A, 5) is operation,
-    condition, window in days, amount or text, and slot.
+    condition, window in days, amount or text, and slot. What holds always and what adds one is numbered zero.
     """
     for row in range(len(offsets) - 1):
         today = (moment[row] - day_shift) // DAY_US
@@ -151,18 +159,20 @@ def _aggregate(
                 continue
             there[g] = True
             day, age = (at[e] - day_shift) // DAY_US, (moment[row] - at[e]) / DAY_US
+            line = out[g]
             for m in range(starts[kind[e]], starts[kind[e] + 1]):
                 a = members[m]
-                op, where, window, of, slot = ops[a]
-                outside = window >= 0 and day < today - window
-                if outside or not holds(where, opens_session[e], opens_pair[e], promoted[e], private_brand[e]):
+                if day < today - ops[a, WINDOW]:
+                    continue
+                op, where, of, slot = ops[a, OPERATION], ops[a, CONDITION], ops[a, OF], ops[a, SLOT]
+                if where and not holds(where, opens_session[e], opens_pair[e], promoted[e], private_brand[e]):
                     continue
                 if op > DECAY:
                     text = place[e] if of == PLACE else (category[e] if of == CATEGORY else brand[e])
-                    note(op, out[g], slot, age, text)
+                    note(op, line, slot, age, text)
                     continue
-                added = amount(of, value[e], quantity[e], seconds[e], discount[e])
-                out[g, slot] += added if op == ADD else added * 2.0 ** (-age / half_life[a])
+                added = amount(of, value[e], quantity[e], seconds[e], discount[e]) if of else 1.0
+                line[slot] += added if op == ADD else added * np.exp2(-age / half_life[a])
 
 
 def _derive(values: Values, steps: Ints, scale: Values) -> None:

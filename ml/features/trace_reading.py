@@ -45,9 +45,10 @@ def read_traces(dataset: Dataset, store: FeatureStore, until: int | None = None)
     }  # fmt: skip
     trace = Trace.of_events(kinds, row, rows, columns)
     offsets, positions = indexed(trace, len(dataset.items))
+    placed = placement_shares(dataset.path, dataset.items, to_micros(dataset.windows.as_of))
     return TraceLog(
         trace, known, len(dataset.users), len(dataset.items), categories, brands, offsets, positions,
-        _placed(dataset),
+        placed,
     )  # fmt: skip
 
 
@@ -96,17 +97,16 @@ def _extended(vocabulary: Vocabulary, seen: pd.Series) -> Vocabulary:
     return Vocabulary(np.concatenate([vocabulary.ids, np.array(more, object)]))
 
 
-def _placed(dataset: Dataset) -> Floats:
-    """(items, 2) share of the places with any placement in force that show each item."""
+def placement_shares(path: Path, items: Vocabulary, moment: int) -> Floats:
+    """(items, 2) share of the places with any placement in force at a snapshot's instant that show each item."""
     with duckdb.connect() as connection:
         shown = connection.execute(
             "SELECT * FROM read_parquet($file) WHERE epoch_us(as_of) = $as_of",
-            {"file": str(dataset.path / "item_placements.parquet"), "as_of": to_micros(dataset.windows.as_of)},
+            {"file": str(path / "item_placements.parquet"), "as_of": moment},
         ).df()
-    found = np.zeros((len(dataset.items), len(PLACEMENT_COLUMNS)), np.float32)
-    row, places = dataset.items.encode(shown["item_id"]), max(shown["place_id"].nunique(), 1)
+    found = np.zeros((len(items), len(PLACEMENT_COLUMNS)), np.float32)
+    row, places = items.encode(shown["item_id"]), max(shown["place_id"].nunique(), 1)
     for column, of in enumerate(PLACEMENT_COLUMNS):
         there = shown[of].fillna(0).astype(bool).to_numpy() if of in shown else np.zeros(len(shown), bool)
-        counts = np.bincount(row[(row >= 0) & there], minlength=len(dataset.items))
-        found[:, column] = counts / places
+        found[:, column] = np.bincount(row[(row >= 0) & there], minlength=len(items)) / places
     return found

@@ -88,6 +88,14 @@ class SlateEngine:
         check_numbers(asks)
         return cheap_slates(self.release, asks)
 
+    def prepare(self, user_id: str | None, session_id: str | None) -> None:
+        """Find candidates for somebody before they ask: their next request looks them up."""
+        home = next((name for name, plan in self.release.plans.items() if not plan.placement.anchored), None)
+        if home is None:
+            return
+        asks = self._understood([SlateRequest(home, user_id=user_id, session_id=session_id)], self.clock())
+        retrieve(self.release, put_together(self.release, asks), self.told, lambda: True)
+
     def similar(self, item_id: str, k: int) -> list[dict[str, Any]]:
         """The items whose vectors are nearest to one's; raises `BadInput` for an unknown item."""
         found = self.release.bundle.similar(item_id, k)

@@ -113,10 +113,16 @@ class ItemRows:
                 self._sequence = sequence
         bundle, names = self._featuring.bundle, self._featuring.evaluator.names["item_features"]
         found = item_features(self._featuring.evaluator, bundle.traces, moment, since=self._since())
+        found = np.concatenate([found, bundle.snapshot.item[len(found) :, : len(names)]])  # items that came later
         facts = bundle.snapshot.item[:, len(names) :].copy()
         facts[:, self._moments()] += (moment - bundle.snapshot.as_of) / DAY_US
         self.rows, self.as_of = np.ascontiguousarray(np.concatenate([found, facts], axis=1)), moment
         return self._sequence - before
+
+    def take_over(self, before: "ItemRows") -> None:
+        """Go on from where the rows of fewer items stand."""
+        self._happened, self._sequence, self.as_of = before._happened, before._sequence, before.as_of
+        self.rows = np.concatenate([before.rows, self.rows[len(before.rows) :]])
 
     def _since(self) -> Since | None:
         """The whole traces of those who did something since the sealing."""

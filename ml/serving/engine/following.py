@@ -15,6 +15,7 @@ WARMED = 64  # users whose profiles are made before a version takes over
 log = get_logger(__name__)
 
 Champion = Callable[[], int | None]  # the version that the alias points at
+Changed = Callable[[SlateEngine], SlateEngine]
 Opened = Callable[[int], SlateEngine]  # raises `RunFailed` where the bundle is not what was sealed
 
 
@@ -49,8 +50,9 @@ class Follower:
     def __init__(self, domain: Domain, champion: Champion, opened: Opened, every: float = EVERY) -> None:
         self.domain = domain
         self._champion, self._opened, self._every = champion, opened, every
-        self._lock, self._stop = threading.Lock(), threading.Event()
+        self._looking, self._changing, self._stop = threading.Lock(), threading.Lock(), threading.Event()
         self._engine: SlateEngine | None = None
+        self._also: Changed = lambda engine: engine
         self.refused: Refused | None = None
         self.swaps = 0
 
@@ -71,23 +73,35 @@ class Follower:
 
         A bundle that fails its checks is refused: the one before goes on answering.
         """
-        with self._lock:
+        with self._looking:
             wanted = self._champion()
             if wanted is None or wanted == self.version or (self.refused and self.refused.version == wanted):
                 return False
             try:
                 engine = self._opened(wanted)
                 warm(engine, self._engine.profiles.latest(WARMED) if self._engine else ())
+                with self._changing:
+                    self._engine, self.refused = self._also(engine), None
             except Exception as error:  # whatever is wrong with a version, the one before goes on
                 self.refused = Refused(wanted, str(error))
                 log.exception("%s: version %d is refused", self.domain.name, wanted)
                 if self._engine is None:
                     raise
                 return False
-            self._engine, self.refused = engine, None
             self.swaps += 1
             log.info("%s: version %d answers", self.domain.name, wanted)
             return True
+
+    def change(self, changed: Changed) -> None:
+        """Let an engine that is made from the one of the moment take its place."""
+        with self._changing:
+            if self._engine is not None:
+                self._engine = changed(self._engine)
+
+    def also(self, changed: Changed) -> None:
+        """What every version that comes is changed by before it answers."""
+        self._also = changed
+        self.change(changed)
 
     def follow(self) -> None:
         """Look at the alias every few seconds, in a thread of its own, until `close`."""

@@ -64,6 +64,18 @@ class Profiles:
         with self._lock:
             return list(reversed(self._kept))[:count]
 
+    def moved(self, release: Release, forgetting: str) -> "Profiles":
+        """The same users of a release with other items: all that one retriever found is found anew."""
+        other = Profiles(release, self._happenings, self._most)
+        if release.bundle.knowledge.outputs == "owned":  # what users have not is as long as the catalogue
+            return other
+        with self._lock:
+            kept = list(self._kept.items())
+        for key, profile in kept:
+            found = {known: each for known, each in profile.found.items() if known[0] != forgetting}
+            other._kept[key] = replace(profile, found=found)
+        return other
+
     def forget(self, key: str) -> None:
         """Nothing of this user is used from now on."""
         with self._lock:
