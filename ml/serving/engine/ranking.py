@@ -1,6 +1,6 @@
 """One call of the ranker for a batch, and the policy of each placement on what it says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -67,9 +67,11 @@ def _arranged(rows: Sequence[int], asks: Sequence[Ask], requests: Requests, slat
     return Arranged(rows, first.plan.policy.arranged(of, slates.item.shape[1], part, first.k, exclude, asking))
 
 
-def remember(asks: Sequence[Ask], slates: Slates) -> None:
-    """Keep each user's best candidates for a moment when there is no time to find them."""
+def remember(asks: Sequence[Ask], slates: Slates, missing: Sequence[Collection[str]]) -> None:
+    """Keep each user's best candidates for a moment when there is no time to find them, unless some are missing."""
     for row, ask in enumerate(asks):
+        if missing[row]:
+            continue
         depth = ask.plan.policy.reranker.policy.pool
         pool = Pool(slates.item[row, :depth], slates.score[row, :depth], slates.sources[row, :depth])
         ask.profile.pools[ask.plan.name] = pool
