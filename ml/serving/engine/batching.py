@@ -43,6 +43,7 @@ class Lane:
         self._wake = threading.Condition()
         self._generation, self._hung = 0, 0
         self.began: float | None = None  # when the batch that is under way began
+        self._size = 0  # requests in it
         self.pace = 0.002  # seconds a slate, as of late
         self._closed = False
         self._start()
@@ -53,8 +54,9 @@ class Lane:
     @property
     def delay(self) -> float:
         """Seconds that a request would wait before its batch begins."""
-        under_way = 0.0 if self.began is None else max(MOST * self.pace - (time.perf_counter() - self.began), 0.0)
-        return len(self._queue) * self.pace + min(under_way, MOST * self.pace)
+        began = self.began
+        under_way = 0.0 if began is None else max(self._size * self.pace - (time.perf_counter() - began), 0.0)
+        return len(self._queue) * self.pace + under_way
 
     def overdue(self, seconds: float) -> bool:
         """Whether the batch under way takes longer than so many seconds, or every thread that may hang does."""
@@ -107,7 +109,7 @@ class Lane:
                     if not waiting.future.done():  # the others were answered by the cheap path
                         batch.append(waiting)
                 if batch:
-                    self.began = time.perf_counter()
+                    self.began, self._size = time.perf_counter(), len(batch)
                     return batch
                 if self._closed:
                     break
