@@ -73,10 +73,8 @@ class Lane:
 
     def look_after(self) -> None:
         """Where the thread hangs, let another take its place."""
-        if not self.overdue(HUNG):
-            return
         with self._wake:
-            if self._hung >= MOST_HUNG or self.began is None:
+            if self._hung >= MOST_HUNG or not self.overdue(HUNG):
                 return
             self._generation, self._hung, self.began = self._generation + 1, self._hung + 1, None
         log.error("the %s lane hangs: another thread goes on", self.name)
@@ -94,10 +92,18 @@ class Lane:
 
     def _work(self, generation: int) -> None:
         while batch := self._next(generation):
-            answers = self._answer([waiting.request for waiting in batch])
+            answers = self._answers(batch)
             if not self._done(generation, len(batch)):
                 return  # given up meanwhile: those who waited have been answered otherwise
             _deliver(batch, answers)
+
+    def _answers(self, batch: Sequence[Waiting]) -> Sequence[Outcome]:
+        """The answers; whatever fails is told to those who wait, and the thread goes on."""
+        try:
+            return self._answer([waiting.request for waiting in batch])
+        except Exception as error:
+            log.exception("the %s lane cannot answer", self.name)
+            return [error] * len(batch)
 
     def _next(self, generation: int) -> list[Waiting]:
         """Whatever is queued, at most `MOST`; nothing where this thread is to stop."""
