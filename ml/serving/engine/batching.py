@@ -184,9 +184,13 @@ class Batcher:
         self.cheap.close()
 
     def _out_of_time(self, waiting: Waiting) -> None:
-        if not waiting.future.done():
-            self.late += 1
+        if waiting.future.done():
+            return
+        self.late += 1
+        try:
             self.cheap.put(waiting)
+        except RuntimeError:  # its thread is gone, but who came before the end is still answered
+            _deliver([waiting], self._cheap([waiting.request]))
 
     def _full(self, requests: Sequence[SlateRequest]) -> Sequence[Outcome]:
         engine = self._engine()
