@@ -82,7 +82,9 @@ def shown(engine, k=40, **asked):
 def test_what_was_sealed_counts_once_however_often_it_is_told(market):
     sealed = shop.purchases(shop.AS_OF, shop.USERS, shop.ITEMS).query("user_id == 'u003'")
     told = [
-        event("u003", row.item_id, "purchase", int(row.occurred_at.value // 1_000), event_id=row.event_id, place_id="p0")
+        event(
+            "u003", row.item_id, "purchase", int(row.occurred_at.value // 1_000), event_id=row.event_id, place_id="p0"
+        )
         for row in sealed.itertuples()
     ]
     assert len(told) > 40

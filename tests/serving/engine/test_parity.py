@@ -72,7 +72,11 @@ def astuple_of(asked):
 
 
 def test_the_same_user_may_ask_twice_in_a_batch(market):
-    asked = [SlateRequest("home", user_id="u004"), SlateRequest("home", 3, "u004"), SlateRequest("home", user_id="u004")]
+    asked = [
+        SlateRequest("home", user_id="u004"),
+        SlateRequest("home", 3, "u004"),
+        SlateRequest("home", user_id="u004"),
+    ]
     first, few, again = engine_of(market.release).recommend_many(asked)
     assert told(first) == told(again)
     assert told(first)[0] != told(few)[0]

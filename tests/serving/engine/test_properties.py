@@ -99,7 +99,9 @@ def test_slates_of_the_engine(market, batch, events, spare):
 @given(before=st.lists(requests(), max_size=4), batch=st.lists(requests(), min_size=1, max_size=5), events=HAPPENED)
 def test_slates_of_the_cheap_path(market, before, batch, events):
     engine = engine_of(market.release, told(events), at=MOMENT)
-    engine.profiles.of([user for user in {asked.user_id for asked in batch} if user], MOMENT)  # who is not, is as sealed
+    engine.profiles.of(
+        [user for user in {asked.user_id for asked in batch} if user], MOMENT
+    )  # who is not, is as sealed
     if before:
         engine.recommend_many(before)
     for asked, slate in zip(batch, engine.cheap(batch), strict=True):
