@@ -43,6 +43,7 @@ class Lane:
         self._wake = threading.Condition()
         self._generation, self._hung = 0, 0
         self.began: float | None = None  # when the batch that is under way began
+        self._size = 0  # requests in it
         self.pace = 0.002  # seconds a slate, as of late
         self._closed = False
         self._start()
@@ -53,8 +54,9 @@ class Lane:
     @property
     def delay(self) -> float:
         """Seconds that a request would wait before its batch begins."""
-        under_way = 0.0 if self.began is None else max(MOST * self.pace - (time.perf_counter() - self.began), 0.0)
-        return len(self._queue) * self.pace + min(under_way, MOST * self.pace)
+        began = self.began
+        under_way = 0.0 if began is None else max(self._size * self.pace - (time.perf_counter() - began), 0.0)
+        return len(self._queue) * self.pace + under_way
 
     def overdue(self, seconds: float) -> bool:
         """Whether the batch under way takes longer than so many seconds, or every thread that may hang does."""
@@ -71,10 +73,8 @@ class Lane:
 
     def look_after(self) -> None:
         """Where the thread hangs, let another take its place."""
-        if not self.overdue(HUNG):
-            return
         with self._wake:
-            if self._hung >= MOST_HUNG or self.began is None:
+            if self._hung >= MOST_HUNG or not self.overdue(HUNG):
                 return
             self._generation, self._hung, self.began = self._generation + 1, self._hung + 1, None
         log.error("the %s lane hangs: another thread goes on", self.name)
@@ -92,10 +92,18 @@ class Lane:
 
     def _work(self, generation: int) -> None:
         while batch := self._next(generation):
-            answers = self._answer([waiting.request for waiting in batch])
+            answers = self._answers(batch)
             if not self._done(generation, len(batch)):
                 return  # given up meanwhile: those who waited have been answered otherwise
             _deliver(batch, answers)
+
+    def _answers(self, batch: Sequence[Waiting]) -> Sequence[Outcome]:
+        """The answers; whatever fails is told to those who wait, and the thread goes on."""
+        try:
+            return self._answer([waiting.request for waiting in batch])
+        except Exception as error:
+            log.exception("the %s lane cannot answer", self.name)
+            return [error] * len(batch)
 
     def _next(self, generation: int) -> list[Waiting]:
         """Whatever is queued, at most `MOST`; nothing where this thread is to stop."""
@@ -107,7 +115,7 @@ class Lane:
                     if not waiting.future.done():  # the others were answered by the cheap path
                         batch.append(waiting)
                 if batch:
-                    self.began = time.perf_counter()
+                    self.began, self._size = time.perf_counter(), len(batch)
                     return batch
                 if self._closed:
                     break
@@ -176,9 +184,13 @@ class Batcher:
         self.cheap.close()
 
     def _out_of_time(self, waiting: Waiting) -> None:
-        if not waiting.future.done():
-            self.late += 1
+        if waiting.future.done():
+            return
+        self.late += 1
+        try:
             self.cheap.put(waiting)
+        except RuntimeError:  # its thread is gone, but who came before the end is still answered
+            _deliver([waiting], self._cheap([waiting.request]))
 
     def _full(self, requests: Sequence[SlateRequest]) -> Sequence[Outcome]:
         engine = self._engine()

@@ -8,6 +8,7 @@ import numpy as np
 from ml.data.arrays import Indices, Ints, Ragged
 from ml.data.dataset import requests_for
 from ml.data.holdings import FOREVER, Holdings, Spans
+from ml.data.occurrences import NEVER
 from ml.data.requests import History
 from ml.domains import Domain
 from ml.features.trace import number_of
@@ -66,12 +67,20 @@ def build_profile(
     spans = _spans(release.domain, bundle.knowledge.holdings.spans(user, at), happened)
     held = np.unique(spans.item[spans.until == FOREVER]).astype(np.int32)
     return Profile(
-        key, release.number(key), version, moment, _history(release.domain, before.history, happened),
-        _place(release, int(before.place[0]), happened), bundle.knowledge.facts.at(user, at), held,
+        key, release.number(key, sealed=sealed), version, moment, _history(release.domain, before.history, happened),
+        _place(release, int(before.place[0]), before.history, happened), bundle.knowledge.facts.at(user, at), held,
         _barred(bundle.knowledge.outputs, held, len(bundle.items)), spans,
         _occurrences(release, row, moment, happened),
-        release.featuring.row(row, key, happened.item, happened.events, moment), _sessions(happened), live,
+        release.featuring.row(row, key, happened.item, happened.events, moment),
+        _sessions(release.domain, happened), live, *_bounds(events, moment),
     )  # fmt: skip
+
+
+def _bounds(events: Sequence[LiveEvent], moment: int) -> tuple[int, int]:
+    """The times of the last event before a moment and of the first one that is not: clocks differ."""
+    times = [event.occurred_at for event in events]
+    earlier, later = [at for at in times if at < moment], [at for at in times if at >= moment]
+    return max(earlier, default=NEVER), min(later, default=FOREVER)
 
 
 def _history(domain: Domain, sealed: History, happened: Happened) -> History:
@@ -119,11 +128,13 @@ def _barred(outputs: str, held: Indices, items: int) -> Indices | None:
     return Ragged(np.array([0, len(held)], np.int64), held).complement(items).values
 
 
-def _place(release: Release, sealed: int, happened: Happened) -> int:
-    """Where the user was last, if the model knows the place."""
-    for event in reversed(happened.events):
-        if event.place_id is not None and release.domain.event_weights.get(event.event_type, 0) > 0:
-            return int(release.bundle.places.encode([event.place_id])[0])
+def _place(release: Release, sealed: int, known: History, happened: Happened) -> int:
+    """Where the latest event that says something about liking was; -1 where it does not tell a place that is known."""
+    for event, item in zip(reversed(happened.events), reversed(happened.item.tolist()), strict=True):
+        if item >= 0 and release.domain.event_weights.get(event.event_type, 0) > 0:
+            if len(known.at) and known.at[-1] > event.occurred_at:
+                break
+            return -1 if event.place_id is None else int(release.bundle.places.encode([event.place_id])[0])
     return sealed
 
 
@@ -143,10 +154,10 @@ def _occurrences(
     return found
 
 
-def _sessions(happened: Happened) -> dict[str, Session]:
-    """The items of each live session, oldest first."""
+def _sessions(domain: Domain, happened: Happened) -> dict[str, Session]:
+    """The items of each live session, oldest first, as in training: of events that say something about liking."""
     found: dict[str, list[int]] = {}
     for event, item in zip(happened.events, happened.item.tolist(), strict=True):
-        if item >= 0:
+        if item >= 0 and domain.event_weights.get(event.event_type, 0) > 0:
             found.setdefault(event.session_id, []).append(item)
     return {session: tuple(items) for session, items in found.items()}

@@ -119,13 +119,24 @@ class SlateEngine:
         with stages.stage("rank"):
             slates = ranked(self.release, asked, candidates)
         with stages.stage("rerank"):
-            remember(asks, slates)
+            remember(asks, slates, missing)
             arranged = arrange(asks, asked.requests, slates)
         degraded = [
-            RETRIEVER_LEFT_OUT if out else None if ask.profile.live else NOT_LIVE
+            NOT_LIVE if not ask.profile.live else RETRIEVER_LEFT_OUT if out else None
             for ask, out in zip(asks, missing, strict=True)
         ]
-        return served(self.release, asks, arranged, degraded, stages.took)
+        return self._completed(asks, missing, served(self.release, asks, arranged, degraded, stages.took))
+
+    def _completed(
+        self, asks: Sequence[Ask], missing: Sequence[set[str]], slates: list[ServedSlate]
+    ) -> list[ServedSlate]:
+        """The slates; where retrievers that were left out leave one short, what is at hand if that is more."""
+        short = [row for row, slate in enumerate(slates) if missing[row] and slate.shortfall]
+        others = cheap_slates(self.release, [asks[row] for row in short]) if short else ()
+        for row, other in zip(short, others, strict=True):
+            if len(other.items) > len(slates[row].items):
+                slates[row] = other
+        return slates
 
     def _time_left(self) -> Callable[[], bool]:
         until = time.perf_counter() + self.budget.retrieve / 1_000

@@ -23,13 +23,39 @@ NOTHING = Pool(NONE, np.zeros(0, np.float32), np.zeros(0, np.int64))
 
 def cheap_slates(release: Release, asks: Sequence[Ask]) -> list[ServedSlate]:
     """Slates from what is at hand: no store, no ranker, and no retriever but popularity."""
-    last = [ask.profile.pools.get(ask.plan.name) for ask in asks]
     asked = put_together(release, asks)
-    strangers = [row for row, pool in enumerate(last) if pool is None]
+    last = [ask.profile.pools.get(ask.plan.name) for ask in asks]
+    found = _answered(release, asked, last)
+    short = [row for row, slate in enumerate(found) if slate.shortfall and last[row] is not None]
+    if short:  # the last slate was asked for with other exclusions, or rules have taken away what it had
+        part = asked.take(short)
+        more = [_beneath(last[row] or NOTHING, pool) for row, pool in zip(short, _popular(release, part), strict=True)]
+        for row, slate in zip(short, _answered(release, part, more, SEGMENT_POPULARITY), strict=True):
+            found[row] = slate
+    return found
+
+
+def _answered(
+    release: Release, asked: Asked, known: Sequence[Pool | None], said: str = CACHED_SLATE
+) -> list[ServedSlate]:
+    """A slate of each pool; where there is none, of what is popular."""
+    strangers = [row for row, pool in enumerate(known) if pool is None]
     popular = dict(zip(strangers, _popular(release, asked.take(strangers)) if strangers else (), strict=True))
-    pools = [_without(pool or popular[row], ask) for row, (pool, ask) in enumerate(zip(last, asks, strict=True))]
-    arranged = arrange(asks, asked.requests, _side_by_side(pools))
-    return served(release, asks, arranged, [CACHED_SLATE if pool else SEGMENT_POPULARITY for pool in last], {})
+    pools = [_without(pool or popular[row], ask) for row, (pool, ask) in enumerate(zip(known, asked.asks, strict=True))]
+    arranged = arrange(asked.asks, asked.requests, _side_by_side(pools))
+    return served(release, asked.asks, arranged, [said if pool else SEGMENT_POPULARITY for pool in known], {})
+
+
+def _beneath(pool: Pool, more: Pool) -> Pool:
+    """A pool with what only another one has below it, in its order."""
+    there = pool.item >= 0
+    new = ~is_among(more.item, pool.item[there])
+    lowest = pool.score[there].min(initial=0)
+    score = lowest - 1 - np.arange(new.sum(), dtype=np.float32)
+    return Pool(
+        np.concatenate([pool.item[there], more.item[new]]), np.concatenate([pool.score[there], score]),
+        np.concatenate([pool.sources[there], more.sources[new]]),
+    )  # fmt: skip
 
 
 def _without(pool: Pool, ask: Ask) -> Pool:

@@ -11,7 +11,8 @@ import numpy as np
 
 from ml.data.arrays import Floats, Indices, Ints
 from ml.data.facts import FactTable
-from ml.data.holdings import Spans
+from ml.data.holdings import FOREVER, Spans
+from ml.data.occurrences import NEVER
 from ml.data.requests import History
 
 Session = tuple[int, ...]  # items of a current session, oldest first
@@ -64,6 +65,8 @@ class Profile:
     row: Row
     live_sessions: Mapping[str, Session] = field(default_factory=dict)  # by session_id, of events since the sealing
     live: bool = True  # whether the online store could be asked
+    latest: int = NEVER  # time of the latest live event in it; it does not stand for moments up to that
+    coming: int = FOREVER  # time of the first one that was yet to come; nor for moments after it
     # Filled as requests come; two threads at most find the same twice.
     found: dict[tuple[str, Session], Found] = field(default_factory=dict, compare=False)
     pools: dict[str, Pool] = field(default_factory=dict, compare=False)

@@ -49,7 +49,8 @@ class Profiles:
         wanted = [row for row, profile in enumerate(kept) if profile is None]
         events, live = self._events([keys[row] for row in wanted], live)
         for row, happened in zip(wanted, events, strict=True):
-            kept[row] = self._made(keys[row], max(versions[row] or 0, 0), happened, moment, live=live)
+            known = None if live else self._last_known(keys[row])
+            kept[row] = known or self._made(keys[row], max(versions[row] or 0, 0), happened, moment, live=live)
         return [profile for profile in kept if profile is not None]
 
     def at_hand(self, key: str, moment: int) -> Profile:
@@ -98,6 +99,12 @@ class Profiles:
         except StoreGone:
             return [()] * len(keys), False
 
+    def _last_known(self, key: str) -> Profile | None:
+        """The profile of a user while the store does not answer; what was found for it stays with it."""
+        with self._lock:
+            found = self._kept.get(key)
+        return None if found is None else replace(found, live=False)
+
     def _at_hand(self, key: str, version: int | None, moment: int) -> Profile | None:
         if version == ERASED and key not in self._erased:
             self.forget(key)  # another process was told
@@ -107,8 +114,8 @@ class Profiles:
                 return None
             self._kept.move_to_end(key)
         if version is None:
-            return found
-        fresh = abs(moment - found.moment) < FRESH and found.live
+            return replace(found, live=False)
+        fresh = abs(moment - found.moment) < FRESH and found.latest < moment <= found.coming and found.live
         return found if fresh and found.version == max(version, 0) else None
 
     def _made(self, key: str, version: int, events: Sequence[LiveEvent], moment: int, *, live: bool) -> Profile:

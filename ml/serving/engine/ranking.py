@@ -1,6 +1,6 @@
 """One call of the ranker for a batch, and the policy of each placement on what it says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -61,14 +61,17 @@ def _arranged(rows: Sequence[int], asks: Sequence[Ask], requests: Requests, slat
         taken = at if chosen is None else at[chosen]
         return Slates(slates.item[taken, :depth], slates.score[taken, :depth], slates.sources[taken, :depth])
 
-    exclude = ragged([asks[row].exclude for row in rows])
+    # What is barred was not looked for, and must be named for pins, which need not be found.
+    exclude = part.without(ragged([asks[row].exclude for row in rows]))
     asking = first.plan.asking(first.request.choice)
     return Arranged(rows, first.plan.policy.arranged(of, slates.item.shape[1], part, first.k, exclude, asking))
 
 
-def remember(asks: Sequence[Ask], slates: Slates) -> None:
-    """Keep each user's best candidates for a moment when there is no time to find them."""
+def remember(asks: Sequence[Ask], slates: Slates, missing: Sequence[Collection[str]]) -> None:
+    """Keep each user's best candidates for a moment when there is no time to find them, unless some are missing."""
     for row, ask in enumerate(asks):
+        if missing[row]:
+            continue
         depth = ask.plan.policy.reranker.policy.pool
         pool = Pool(slates.item[row, :depth], slates.score[row, :depth], slates.sources[row, :depth])
         ask.profile.pools[ask.plan.name] = pool

@@ -87,9 +87,12 @@ class Release:
         """The numbers of items; -1 where there is none."""
         return np.array([self.item(item_id) for item_id in item_ids], np.int32)
 
-    def number(self, key: str) -> int:
-        """What draws and rules know a user by: the row, or a number beyond all rows for who came later."""
-        row = self.user_row(key)
+    def number(self, key: str, *, sealed: bool = True) -> int:
+        """What draws and rules know a user by: the row, or a number beyond all rows for who came later.
+
+        So has who is to be forgotten (not `sealed`): what rules keep by row is of the user who was.
+        """
+        row = self.user_row(key) if sealed else -1
         if row >= 0 or not key:
             return row
         beyond = len(self.bundle.users)
