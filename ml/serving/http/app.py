@@ -12,8 +12,8 @@ from starlette.types import Receive, Scope, Send
 
 from ml.serving.http.answers import Answer, Refused, as_json
 from ml.serving.http.context import Context
-from ml.serving.http.documentation import ABOUT, OPERATIONS, Operation, components
 from ml.serving.http.docs_page import docs_page
+from ml.serving.http.documentation import ABOUT, OPERATIONS, Operation, components
 from ml.serving.http.front import Front, send_answer
 from ml.serving.http.routes import Endpoint
 
@@ -33,8 +33,9 @@ def create_app(context: Context) -> FastAPI:
 
 
 class RawRoute(APIRoute):
-    """A documented route whose endpoint reads the request and answers in bytes: FastAPI's own handling of parameters
-    would take longer than the rest of the app together.
+    """A documented route whose endpoint reads the request and answers in bytes.
+
+    FastAPI's own handling of parameters would take longer than all the rest of the app.
     """
 
     def __init__(self, context: Context, endpoint: Endpoint, path: str, **documented: Any) -> None:

@@ -58,10 +58,9 @@ class Front:
         except ClientGone:
             entry.status = CLIENT_CLOSED
         except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, no trace of it leaves
-            if entry.status:  # the answer has begun: all that is left is to end it
-                self._note(error, entry)
-                raise
-            await send_answer(send, self._refusal(error, entry).answer())
+            refused = self._refusal(error, entry)
+            if not entry.status:  # else the answer has begun: the server ends it
+                await send_answer(send, refused.answer())
 
     def _check_rate(self, scope: Scope) -> None:
         role = self._context.tokens.role(header(scope, b"authorization"))

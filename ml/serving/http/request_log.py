@@ -39,7 +39,9 @@ class RequestLog:
         told = {name: value for name, value in asdict(entry).items() if value is not None}
         if self._human:
             further = " ".join(f"{name}={value}" for name, value in told.items() if name not in _FIRST)
-            self._line(f"{time.strftime('%H:%M:%S')} {entry.status} {entry.ms:8.2f} ms {entry.route} {further}".rstrip())
+            self._line(
+                f"{time.strftime('%H:%M:%S')} {entry.status} {entry.ms:8.2f} ms {entry.route} {further}".rstrip()
+            )
         else:
             self._line(msgspec.json.encode({"time": _now(), **told}).decode())
 
