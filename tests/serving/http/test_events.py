@@ -4,9 +4,9 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from counting_shop import SHOP
 from hypothesis import given
 from hypothesis import strategies as st
-from counting_shop import SHOP
 
 from ml.data.schema import INTERACTIONS
 from ml.serving.events import LiveEvent
