@@ -68,4 +68,4 @@ async def measure() -> float:
 
 
 if __name__ == "__main__":
-    print(f"{asyncio.run(measure()):.0f} µs a slate request")
+    print(f"{asyncio.run(measure()):.0f} µs a slate request")  # noqa: T201
