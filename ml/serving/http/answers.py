@@ -1,7 +1,7 @@
 """Answers as bytes, and the one shape of everything that is refused."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -22,7 +22,7 @@ class Answer:
     headers: tuple[Header, ...] = ()
 
 
-@dataclass
+@dataclass(eq=False)
 class Refused(Exception):
     """A request that is not answered, and what its sender can do about it.
 
@@ -40,7 +40,7 @@ class Refused(Exception):
     message: str
     remedy: str
     retry_after: int | None = None
-    headers: tuple[Header, ...] = field(default=())
+    headers: tuple[Header, ...] = ()
 
     def answer(self) -> Answer:
         """As JSON."""

@@ -33,8 +33,9 @@ def create_app(context: Context) -> FastAPI:
 
 
 class RawRoute(APIRoute):
-    """A documented route whose endpoint reads the request and answers in bytes: FastAPI's own handling of parameters
-    would take longer than the rest of the app together.
+    """A documented route whose endpoint reads the request and answers in bytes.
+
+    FastAPI's own handling of parameters would take longer than all the rest of the app.
     """
 
     def __init__(self, context: Context, endpoint: Endpoint, path: str, **documented: Any) -> None:

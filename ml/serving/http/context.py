@@ -33,8 +33,8 @@ class Context:
 
     services: Mapping[str, DomainService]
     domains: Mapping[str, Domain] = field(default_factory=lambda: DOMAINS)
-    tokens: Tokens = Tokens()
-    limits: Limits = Limits()
+    tokens: Tokens = field(default_factory=Tokens)
+    limits: Limits = field(default_factory=Limits)
     log: RequestLog = field(default_factory=RequestLog)
     metrics: Metrics = field(default_factory=Metrics)
     shield: Shield = field(init=False)

@@ -42,7 +42,7 @@ def _item_body() -> Any:
 
 
 EVENT = _event_body()
-EVENTS = Annotated[list[EVENT], Meta(min_length=1, max_length=MAXIMUM_EVENTS)]
+EVENTS: Any = Annotated[list[EVENT], Meta(min_length=1, max_length=MAXIMUM_EVENTS)]  # type: ignore[valid-type]
 ITEM = _item_body()
 _EVENT_DECODER: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(EVENT)
 _EVENTS_DECODER: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(EVENTS)
@@ -98,10 +98,9 @@ def read_item(body: bytes) -> dict[str, Any]:
 
 def _as_column(name: str, value: Any) -> Any:
     """As the contract keeps it: times in microseconds since 1970 UTC, attributes as JSON."""
-    if isinstance(value, str) and "\0" in value:
-        raise invalid(name, f"{name!r} holds a NUL character", f"Send {name!r} without it.")
     if isinstance(value, datetime):
         return microseconds(value)
-    if isinstance(value, dict):
-        return msgspec.json.encode(value).decode()
-    return value
+    texts = [*value, *value.values()] if isinstance(value, dict) else [value]
+    if any(isinstance(text, str) and "\0" in text for text in texts):
+        raise invalid(name, f"{name!r} holds a NUL character", f"Send {name!r} without it.")
+    return msgspec.json.encode(value).decode() if isinstance(value, dict) else value

@@ -57,11 +57,10 @@ class Front:
             await self._app(scope, receive, send)
         except ClientGone:
             entry.status = CLIENT_CLOSED
-        except Exception as error:
-            if entry.status:  # the answer has begun: all that is left is to end it
-                self._note(error, entry)
-                raise
-            await send_answer(send, self._refusal(error, entry).answer())
+        except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, no trace of it leaves
+            refused = self._refusal(error, entry)
+            if not entry.status:  # else the answer has begun: the server ends it
+                await send_answer(send, refused.answer())
 
     def _check_rate(self, scope: Scope) -> None:
         role = self._context.tokens.role(header(scope, b"authorization"))

@@ -38,7 +38,7 @@ class Tokens:
     def role(self, authorization: str | None) -> str | None:
         """`admin` or `write` for whoever shows its token, None for anybody else."""
         shown = (authorization or "").strip()
-        if not shown[: len(_BEARER)].lower() == _BEARER:
+        if shown[: len(_BEARER)].lower() != _BEARER:
             return None
         shown = shown[len(_BEARER) :].strip()
         for name, token in (("admin", self.admin), ("write", self.write)):

@@ -27,7 +27,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8080,
     *,
-    limits: Limits = Limits(),
+    limits: Limits | None = None,
     human_log: bool = False,
     announce: Callable[[str], None] = lambda address: print(address, file=sys.stderr, flush=True),  # noqa: T201
     stopping: threading.Event | None = None,
@@ -48,7 +48,7 @@ def serve(
     """
     tokens = Tokens(settings().write_token, settings().admin_token)
     tokens.check_host(host)
-    context = Context(services, tokens=tokens, limits=limits, log=RequestLog(human=human_log))
+    context = Context(services, tokens=tokens, limits=limits or Limits(), log=RequestLog(human=human_log))
     with _bound(host, port) as listener, context.threads:
         announce(_address(listener, host))
         _Server(_config(context), stopping).run(sockets=[listener])

@@ -36,7 +36,7 @@ class Taken:
 
 
 @dataclass
-class LittleShop:
+class CountingShop:
     """Recommends what was bought most, without what is excluded; everything it knows, it was told."""
 
     domain: str = "shop"
