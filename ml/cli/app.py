@@ -8,6 +8,8 @@ import typer
 from ml import __version__
 from ml.cli import output
 from ml.cli.bench import bench
+from ml.cli.erase import erase
+from ml.cli.items import items
 from ml.cli.options import (
     AsOfOption,
     BasketsConfigOption,
@@ -35,6 +37,8 @@ app = typer.Typer(
 TEMPERS = {None: None, True: "conservative", False: "tolerant"}
 
 app.add_typer(bench, name="bench")
+app.add_typer(items)
+app.add_typer(erase)
 
 
 @app.callback(invoke_without_command=True)

@@ -9,6 +9,7 @@ from typing import Any
 _HOME = {
     "generate": "generating",
     "land": "landing",
+    "land_items": "landing_items",
     "validate_landing": "validating",
     "plan": "features",
     "prepare_build": "features",
@@ -55,6 +56,9 @@ _HOME = {
     "bench_landing": "landing_benchmark",
     "bench_scale": "scale_benchmark",
     "report": "reporting",
+    "erase": "erasing",
+    "erase_pending": "erasing",
+    "traces_of": "erasing",
     "status": "standing",
     "leaderboard": "evaluating",
     "write_leaderboard": "evaluating",

@@ -44,7 +44,9 @@ def sealed(tmp_path_factory) -> Bundle:
         parts = Sealed(shop.train(path, ("popularity", "planted", "content")), *shop.open_store(path))
         found = open_bundle(seal(parts, shop.lineage("features"), seed=0))
     # Room for every item, so that the order tells all.
-    return replace(found, recommender=replace(found.recommender, quotas=dict.fromkeys(found.recommender.names, 60), maximum=100))
+    return replace(
+        found, recommender=replace(found.recommender, quotas=dict.fromkeys(found.recommender.names, 60), maximum=100)
+    )
 
 
 def like(item_id: str, category: str | None = "c1", **more: object) -> NewItem:
@@ -59,9 +61,7 @@ def slates(bundle: Bundle, k: int = ITEMS + 5) -> list[list[str]]:
 
 def test_a_new_item_is_in_the_next_slate_through_content(sealed):
     bundle = extended(sealed, [like("neu 商品")])
-    found = [
-        item for slate in bundle.recommend(KNOWN, ITEMS + 1) for item in slate.items if item.item_id == "neu 商品"
-    ]
+    found = [item for slate in bundle.recommend(KNOWN, ITEMS + 1) for item in slate.items if item.item_id == "neu 商品"]
     assert found
     assert all(item.sources == ("content",) and item.name == "New" for item in found)
 
@@ -116,7 +116,13 @@ def test_what_is_told_of_a_known_item_changes_and_the_rest_stays(sealed):
 
 
 def test_many_puts_at_once_or_one_by_one_are_the_same(sealed):
-    puts = [like("b"), NewItem(item_id="i001", stock=0), like("a"), NewItem(item_id="b", stock=0), like("b", "c2", stock=5)]
+    puts = [
+        like("b"),
+        NewItem(item_id="i001", stock=0),
+        like("a"),
+        NewItem(item_id="b", stock=0),
+        like("b", "c2", stock=5),
+    ]
     at_once, one_by_one = extended(sealed, puts), sealed
     for put in puts:
         one_by_one = extended(one_by_one, [put])
@@ -173,7 +179,10 @@ def test_what_a_bundle_without_content_can_do(bundle):
 def test_an_item_of_unknown_words_is_no_candidate(sealed):
     bundle = extended(sealed, [NewItem(item_id="x", description="neverheard")])
     assert not any("x" in slate for slate in slates(bundle))
-    assert not any(np.isnan(model.score(bundle.requests(np.arange(3, dtype=np.int32)))).any() for model in bundle.recommender.retrievers.values())
+    assert not any(
+        np.isnan(model.score(bundle.requests(np.arange(3, dtype=np.int32)))).any()
+        for model in bundle.recommender.retrievers.values()
+    )
 
 
 RULES = Eligibility(
