@@ -71,8 +71,8 @@ def _without_names(users: Vocabulary, gone: Bools) -> Vocabulary:
 def _snapshot(snapshot: Snapshot, gone: Bools) -> Snapshot:
     user = np.array(snapshot.user)
     user[gone] = np.nan
-    tables = {name: _table(getattr(snapshot, name), gone) for name in ("user_item", "user_category")}
-    return replace(snapshot, user=user, **tables)
+    items, categories = _table(snapshot.user_item, gone), _table(snapshot.user_category, gone)
+    return replace(snapshot, user=user, user_item=items, user_category=categories)
 
 
 def _table(table: Table, gone: Bools) -> Table:

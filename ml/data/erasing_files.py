@@ -151,11 +151,11 @@ def _pack(path: Path) -> None:
 
     with TemporaryDirectory(dir=path.parent) as folder:
         with lmdb.open(str(path), subdir=False, readonly=True, lock=False) as store:
-            store.copy(folder, compact=True)
+            store.copy(str(Path(folder) / "data.mdb"), compact=True)
         os.replace(Path(folder) / "data.mdb", path)
 
 
-def _without(value: object, user: Identifier) -> object:
+def _without(value: Any, user: Identifier) -> Any:
     if isinstance(value, bytes):
         return user.without(value.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
     return user.without(value) if isinstance(value, str) else value

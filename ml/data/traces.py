@@ -8,7 +8,7 @@ import json
 import mmap
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -81,7 +81,7 @@ def holds(path: Path, user: Identifier) -> bool:
         return False
 
 
-def _reader(path: Path):  # type: ignore[no-untyped-def]
+def _reader(path: Path) -> Callable[[Path, Identifier], bool]:
     if path.suffix == ".parquet":
         return in_parquet
     if path.suffix == ".duckdb":

@@ -30,8 +30,8 @@ def told_in(file: Path) -> list[tuple[int, str, bytes]]:
 def _item(file: Path, number: int, line: str) -> NewItem:
     try:
         body = json.loads(line)
-        if not isinstance(body, dict):
-            raise BadInput("the line is no JSON object")
         return NewItem.told(str(body.get("item_id", "")), body)
+    except AttributeError:
+        raise BadInput(f"{file}, line {number}: is no JSON object") from None
     except (BadInput, json.JSONDecodeError) as error:
         raise BadInput(f"{file}, line {number}: {error}") from None

@@ -44,14 +44,14 @@ def land_items(domain: str, told: Iterable[tuple[int, str, bytes]], now: datetim
     with open_landing(domain, source.name, now or datetime.now(UTC)) as writer:
         frame = _frame(items)
         writer.connection.register("told", frame)
-        new = writer.connection.sql(f"SELECT count(*) FROM ({_unheard(domain)})").fetchone()[0]
+        new = len(writer.connection.execute(_unheard(domain)).fetchall())
         before = [part.hash for part in partitions(domain, ITEMS.name) if part.slice != SLICE]
         writer.stage(Part(ITEMS.name, SLICE, {"told": frame.to_csv(index=False), "over": before}), _merged(domain))
         writer.keep_events()
         landed = writer.commit(source)
     parts = [str(part.folder) for part in landed.new if part.table == ITEMS.name]
     log.info("%s: %d items told while serving, %d of them new", domain, len(items), new)
-    return {"domain": domain, "items": len(items), "new": int(new), "partition": parts[0] if parts else None}
+    return {"domain": domain, "items": len(items), "new": new, "partition": parts[0] if parts else None}
 
 
 def _frame(items: dict[str, NewItem]) -> pd.DataFrame:

@@ -200,8 +200,10 @@ def forget_models(domain: str, model_ids: Collection[str]) -> list[int]:
     """
     name, tracker = get_domain(domain).registered_model, client()
     with locked(f"registry-{domain}"):
-        found = {v.number: tracker.get_model_version(name, str(v.number)).model_id for v in _versions(name)}
-        gone = sorted(number for number, model_id in found.items() if model_id in model_ids)
+        places = {
+            each.number: str(tracker.get_model_version(name, str(each.number)).source) for each in _versions(name)
+        }
+        gone = sorted(number for number, place in places.items() if set(place.split("/")) & set(model_ids))
         if _champion_number(name) in gone:
             raise RunFailed(f"version {_champion_number(name)} of {name} is the champion: move the alias first")
         for number in gone:
