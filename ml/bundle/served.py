@@ -21,8 +21,8 @@ class Served:
     slate_size: int
 
     def example(self, count: int) -> pd.DataFrame:
-        """A valid input: the first users of the bundle."""
-        return pd.DataFrame({"user_id": [str(user) for user in self.bundle.users.ids[:count]]})
+        """A valid input: made-up users, since examples are kept where nobody looks for people."""
+        return pd.DataFrame({"user_id": [f"example-{number}" for number in range(1, count + 1)]})
 
     def predict(self, requests: pd.DataFrame) -> pd.DataFrame:
         """Slates for the users of `user_id`: a row a place, with the retrievers that found it, comma-separated."""

@@ -9,6 +9,8 @@ from ml import __version__
 from ml.cli import bench_serving as _bench_serving  # noqa: F401 - registers its commands
 from ml.cli import output
 from ml.cli.bench import bench
+from ml.cli.erase import erase
+from ml.cli.items import items
 from ml.cli.options import (
     AsOfOption,
     BasketsConfigOption,
@@ -44,6 +46,8 @@ add_serving_data(app)
 app.command(epilog="Examples: `slate serve` · `slate serve --domain retail --domain banking --port 8100 --clock data`")(
     serve
 )
+app.add_typer(items)
+app.add_typer(erase)
 
 
 @app.callback(invoke_without_command=True)

@@ -5,7 +5,7 @@
     SLATE_HOME/landing/<domain>/superseded/<table>/<hash>/…
 
 A partition holds one slice of a table (a month, a file). It is written once, appears by one rename and never
-changes; landing the same content again changes nothing. When a slice of events or placements lands anew with other
+changes; landing the same content again changes nothing (only `ml.data.erasing_landing` takes rows out of it). When a slice of events or placements lands anew with other
 content, the older partition moves to `superseded/`, out of the readers' sight but not lost; of items and users every
 version stays, since what was known last month must not change today. `ml.data.landing_writer` writes all this.
 """
@@ -41,6 +41,9 @@ class Partition:
         as_of: The latest event of the whole source when this was landed.
         min_occurred_at: The partition's first event (None where the table has no time or no rows).
         max_occurred_at: The partition's last event.
+        landed_as: The hash that it landed with, where rows were erased since; the folder's name is another then.
+        rows_erased: How many rows were erased, by requests of the people whom they were about.
+        content: SHA-256 of the data after an erasure; empty before any.
     """
 
     folder: Path
@@ -53,6 +56,14 @@ class Partition:
     min_occurred_at: datetime | None
     max_occurred_at: datetime | None
     landed_at: datetime
+    landed_as: str | None = None
+    rows_erased: int = 0
+    content: str = ""
+
+    @property
+    def identity(self) -> str:
+        """The hash that it landed with: what landing the same content again compares."""
+        return self.landed_as or self.hash
 
     @property
     def served(self) -> bool:

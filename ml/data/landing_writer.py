@@ -77,12 +77,16 @@ class LandingWriter:
             self._reused[landed.hash] = landed
         return landed is not None or self._name(part) in self._staged
 
+    def keep_events(self) -> None:
+        """Let all events that have landed take part in the commit as they are, for a landing that brings none."""
+        self._reused |= {part.hash: part for part in self._before if part.table == INTERACTIONS.name}
+
     def _landed(self, part: Part) -> Partition | None:
         if not TABLES[part.table].versioned:
-            same = [known for known in self._before if (known.table, known.hash) == (part.table, part.hash)]
+            same = [known for known in self._before if (known.table, known.identity) == (part.table, part.hash)]
             return same[0] if same else None
         versions = self._versions(part)
-        is_current = bool(versions) and versions[-1].hash == _version_hash(part, versions[:-1])
+        is_current = bool(versions) and versions[-1].identity == _version_hash(part, versions[:-1])
         return versions[-1] if is_current else None
 
     def _versions(self, part: Part) -> list[Partition]:
@@ -185,7 +189,7 @@ class LandingWriter:
 
 def _version_hash(part: Part, earlier: list[Partition]) -> str:
     """A version is known by its content and what it follows: a catalogue may return to what it was before."""
-    return digest([part.slice, part.hash, earlier[-1].hash if earlier else None])
+    return digest([part.slice, part.hash, earlier[-1].identity if earlier else None])
 
 
 def _manifest(partition: Partition) -> dict[str, Any]:

@@ -69,6 +69,11 @@ class NewItem(Frozen):
         levels = {"department": self.department, "subcategory": self.subcategory}
         return {**_present(self.attributes or {}), **_present(levels)}
 
+    @property
+    def attributes_json(self) -> str | None:
+        """The told attributes as they land; None where none are told."""
+        return None if self.attributes is None else json.dumps(_present(self.attributes), ensure_ascii=False)
+
     def published(self) -> dict[str, Any]:
         """The row of the mart `items` that dbt makes of it (`int_contract__item_versions`)."""
         levels = (self.department, self.category, self.subcategory)

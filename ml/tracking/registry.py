@@ -4,7 +4,7 @@
 that was moved by hand (in the MLflow UI) is noticed and recorded as an overrule.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -183,6 +183,44 @@ def tag_version(domain: str, number: int, tags: Mapping[str, str]) -> None:
     name = get_domain(domain).registered_model
     for key, value in tags.items():
         client().set_model_version_tag(name, str(number), key, value)
+
+
+@patient
+def describe_version(domain: str, number: int, description: str) -> None:
+    """Say in words what a version is."""
+    client().update_model_version(get_domain(domain).registered_model, str(number), description=description)
+
+
+@patient
+def forget_models(domain: str, model_ids: Collection[str]) -> list[int]:
+    """Delete logged models with the versions that are made of them; returns the versions' numbers, sorted.
+
+    Raises:
+        RunFailed: One of them is the champion's.
+    """
+    name, tracker = get_domain(domain).registered_model, client()
+    with locked(f"registry-{domain}"):
+        places = {
+            each.number: str(tracker.get_model_version(name, str(each.number)).source) for each in _versions(name)
+        }
+        gone = sorted(number for number, place in places.items() if set(place.split("/")) & set(model_ids))
+        if _champion_number(name) in gone:
+            raise RunFailed(f"version {_champion_number(name)} of {name} is the champion: move the alias first")
+        for number in gone:
+            tracker.delete_model_version(name, str(number))
+        for model_id in model_ids:
+            _delete_logged(tracker, model_id)
+    return gone
+
+
+def _delete_logged(tracker: Any, model_id: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        tracker.delete_logged_model(model_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
 
 
 def _tags_of(described: Mapping[str, Any]) -> dict[str, str]:
