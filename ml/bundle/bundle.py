@@ -23,6 +23,7 @@ from ml.data.vocabulary import Vocabulary
 from ml.domains.domain import Outputs
 from ml.errors import BadInput, RunFailed
 from ml.features.store import Snapshot
+from ml.features.trace_log import TraceLog, load_traces
 from ml.ranking.recommender import Recommender
 from ml.reranking.removal import STEPS
 from ml.reranking.reranker import Reranked
@@ -90,6 +91,15 @@ class Bundle:
     def visible(self) -> Visibility:
         """What its models see of requests; whoever learns from the bundle's data for it keeps to the same."""
         return self.recommender.visible
+
+    @cached_property
+    def traces(self) -> TraceLog:
+        """What everybody did, from which features are computed at any later instant, mapped when first asked for.
+
+        Raises:
+            RunFailed: The bundle was sealed without traces.
+        """
+        return load_traces(self.path / "traces")
 
     @cached_property
     def names(self) -> list[str]:

@@ -25,6 +25,9 @@ from ml.cli.options import (
     TemperOption,
     TrialsOption,
 )
+from ml.cli.parity import parity
+from ml.cli.serving import serve
+from ml.cli.serving_data import add_serving_data
 from ml.domains import DEFAULT_DOMAIN
 from ml.errors import BadInput
 
@@ -36,6 +39,11 @@ app = typer.Typer(
 TEMPERS = {None: None, True: "conservative", False: "tolerant"}
 
 app.add_typer(bench, name="bench")
+app.command(epilog="Examples: `slate parity` · `slate parity --domain banking --days 60 --json`")(parity)
+add_serving_data(app)
+app.command(epilog="Examples: `slate serve` · `slate serve --domain retail --domain banking --port 8100 --clock data`")(
+    serve
+)
 
 
 @app.callback(invoke_without_command=True)

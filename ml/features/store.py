@@ -27,12 +27,12 @@ class Table:
     values: Floats  # (K, F)
 
     def gather(self, left: Indices, right: Indices) -> Floats:
-        """(N, F) the values of these pairs; NaN where there is no row."""
+        """(N, F) the values of these pairs; NaN where there is no row, as for items that came after the table."""
         if not len(self.keys):
             return np.full((len(left), len(self.names)), np.nan, np.float32)
         wanted = left.astype(np.int64) * self.width + right
         at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        found = (self.keys[at] == wanted) & (left >= 0) & (right >= 0)
+        found = (self.keys[at] == wanted) & (left >= 0) & (right >= 0) & (right < self.width)
         return np.where(found[:, None], self.values[at], np.float32(np.nan))
 
 
@@ -63,6 +63,16 @@ def _rows(matrix: Floats, row: Indices) -> Floats:
     if not len(matrix):
         return np.full((len(row), matrix.shape[1]), np.nan, np.float32)
     return np.where((row >= 0)[:, None], matrix[np.maximum(row, 0)], np.float32(np.nan))
+
+
+def item_fact_values(table: FactTable, as_of: int) -> tuple[tuple[str, ...], Floats]:
+    """(items, F) the items' facts as models read them, a moment as the days since then, by name; texts are left out."""
+    facts = table.facts
+    names = tuple(name for name, fact in facts.items() if fact.for_models and fact.kind != "category")
+    values = table.select(names).values.copy()
+    moments = [facts[name].kind == "moment" for name in names]
+    values[:, moments] = as_of / DAY_US - values[:, moments]
+    return tuple(f"fact_{name}" for name in names), values
 
 
 @dataclass(frozen=True)
@@ -103,8 +113,9 @@ class FeatureStore:
     def at(self, as_of: int) -> Snapshot:
         """The snapshot of exactly this instant (see `Dataset.snapshot_of` for ASOF)."""
         user = self._dense("user_features", "user_id", self.users, as_of)
-        names, facts = self._item_facts(as_of)
-        item = np.concatenate([self._dense("item_features", "item_id", self.items, as_of), facts], axis=1)
+        names, facts = item_fact_values(self.item_facts, as_of)
+        item = self._dense("item_features", "item_id", self.items, as_of)
+        item = np.concatenate([item, facts], axis=1) if names else item
         return Snapshot(
             as_of, self.features["user_features"], user, (*self.features["item_features"], *names), item,
             self.item_category,
@@ -124,17 +135,6 @@ class FeatureStore:
                 f"SELECT {columns} FROM read_parquet($path) WHERE as_of = $as_of",  # names come from the manifest
                 {"path": str(self.path / f"{mart}.parquet"), "as_of": moment},
             ).df()
-
-    def _item_facts(self, as_of: int) -> tuple[tuple[str, ...], Floats]:
-        """The items' facts as numbers, a moment as the days since then; texts are left out."""
-        facts = self.item_facts.facts
-        names = tuple(name for name, fact in facts.items() if fact.for_models and fact.kind != "category")
-        if not names:
-            return (), np.zeros((len(self.items), 0), np.float32)
-        values = self.item_facts.select(names).values.copy()
-        moments = [facts[name].kind == "moment" for name in names]
-        values[:, moments] = as_of / DAY_US - values[:, moments]
-        return tuple(f"fact_{name}" for name in names), values
 
     def _dense(self, mart: str, key: str, vocabulary: Vocabulary, as_of: int) -> Floats:
         frame = self._read(mart, (key,), as_of)

@@ -1,6 +1,6 @@
 """What re-ranking reads of items, as arrays."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,9 @@ from ml.data.arrays import Floats, Indices, Strings
 from ml.data.facts import DAY_US, FactTable
 from ml.domains.reranking import LAUNCHED, MARGIN, STOCK
 from ml.errors import BadInput
+
+# The beginning of a category path; of items without a path, a category alone stands for one.
+Beginning = tuple[str, ...] | str
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Catalogue:
     brand: Indices  # (I,)
     numbers: Mapping[str, Floats]  # (I,) margin, stock, launched_at (days since 1970 UTC) and the declared facts
     vectors: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))  # (I, D) of length 1, or no rows
+    brands: Strings = field(default_factory=lambda: np.zeros(0, object))  # the texts that `brand` numbers
+    beginnings: Mapping[Beginning, int] = field(default_factory=dict)  # the numbers of `path`
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -48,13 +53,16 @@ class Catalogue:
             vectors: (I, D) of a retriever that learns any.
         """
         codes, texts = pd.factorize(_column(frame, "category"), sort=True)
+        brand, brands = pd.factorize(_column(frame, "brand"), sort=True)
         numbers = {name: _numbers(frame, name) for name in (MARGIN, STOCK)}
-        numbers[LAUNCHED] = _days(_column(frame, LAUNCHED))
+        numbers[LAUNCHED] = days(_column(frame, LAUNCHED))
         numbers |= {name: facts.column(name) for name in facts.facts if len(facts)}
+        categories = np.asarray(texts, object)
+        path, beginnings = numbered_paths(paths_of(frame), [categories[code] if code >= 0 else None for code in codes])
         return cls(
-            frame["item_id"].to_numpy(object), np.asarray(texts, object), codes.astype(np.int32), _paths(frame, codes),
-            pd.factorize(_column(frame, "brand"), sort=True)[0].astype(np.int32), numbers,
-            np.zeros((0, 0), np.float32) if vectors is None else _unit(vectors),
+            frame["item_id"].to_numpy(object), categories, codes.astype(np.int32), path, brand.astype(np.int32),
+            numbers, np.zeros((0, 0), np.float32) if vectors is None else _unit(vectors),
+            np.asarray(brands, object), beginnings,
         )  # fmt: skip
 
 
@@ -67,26 +75,38 @@ def _numbers(frame: pd.DataFrame, name: str) -> Floats:
     return found
 
 
-def _days(column: pd.Series) -> Floats:
+def days(column: pd.Series) -> Floats:
+    """(N,) days since 1970 UTC of moments; NaN where there is none."""
     moments = pd.to_datetime(column, utc=True).dt.as_unit("us")
     days = moments.astype("int64").to_numpy() / DAY_US
     return np.where(moments.isna(), np.nan, days).astype(np.float32)
 
 
-def _paths(frame: pd.DataFrame, category: np.ndarray) -> Indices:
-    """Number the beginnings of each path; the category alone where an item has no path."""
+def paths_of(frame: pd.DataFrame) -> list[tuple[str, ...]]:
+    """The category path of each item; empty where it has none."""
     if "category_path" not in frame:
-        return category.astype(np.int32)[:, None]
-    paths = [tuple(path) if path is not None else () for path in frame["category_path"]]
-    levels = max((len(path) for path in paths), default=0)
-    found = np.full((len(paths), max(levels, 1)), -1, np.int32)
-    numbered: dict[tuple[str, ...], int] = {}
+        return [()] * len(frame)
+    return [tuple(path) if isinstance(path, Iterable) else () for path in frame["category_path"]]
+
+
+def numbered_paths(
+    paths: Sequence[tuple[str, ...]], categories: Sequence[str | None], known: Mapping[Beginning, int] | None = None
+) -> tuple[Indices, dict[Beginning, int]]:
+    """(I, L) the number of each beginning of each path, -1 beyond its end; and all numbers.
+
+    Args:
+        paths: Of I items.
+        categories: Of the same items: where there is no path, the category alone stands for one.
+        known: Numbers given before, which stay.
+    """
+    numbers = dict(known or {})
+    found = np.full((len(paths), max([1, *(len(path) for path in paths)])), -1, np.int32)
     for row, path in enumerate(paths):
         for level in range(len(path)):
-            found[row, level] = numbered.setdefault(path[: level + 1], len(numbered))
-    bare = found[:, 0] < 0
-    found[bare, 0] = np.where(category[bare] < 0, -1, len(numbered) + category[bare])
-    return found
+            found[row, level] = numbers.setdefault(path[: level + 1], len(numbers))
+        if not path and (category := categories[row]) is not None:
+            found[row, 0] = numbers.setdefault(category, len(numbers))
+    return found, numbers
 
 
 def _unit(vectors: Floats) -> Floats:

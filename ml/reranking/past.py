@@ -40,12 +40,15 @@ class Intervals:
         return cls(keys, _usual(own, keys % items, items), items)
 
     def at(self, user: Indices, item: Indices) -> Floats:
-        """(R, C) the usual days of R users with C items each; NaN where none are known."""
+        """(R, C) the usual days of R users with C items each; NaN where none are known.
+
+        Items that came after the intervals were reckoned have none.
+        """
         if not len(self.keys):
             return np.full(item.shape, np.nan, np.float32)
         wanted = user[:, None].astype(np.int64) * self.items + item
         place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        found = (self.keys[place] == wanted) & (user[:, None] >= 0) & (item >= 0)
+        found = (self.keys[place] == wanted) & (user[:, None] >= 0) & (item >= 0) & (item < self.items)
         return np.where(found, self.days[place], np.float32(np.nan))
 
 

@@ -6,19 +6,23 @@ a new one can be found on its first day.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field
 
-from ml.data.arrays import Floats, Strings
+from ml.data.arrays import Floats, Ints, Strings
 from ml.data.dataset import Log
 from ml.data.requests import Requests
 from ml.domains.frozen import Frozen
+from ml.errors import RunFailed
 from ml.retrieval.contract import State, TrainingData
 from ml.retrieval.history import decay, history_matrix
 from ml.retrieval.stored import Stored
+from ml.retrieval.text_encoder import SEPARATOR, TextEncoder, unit_rows
 from ml.searched import Searched
 
 
@@ -49,12 +53,43 @@ class Content(Stored):
     parameters: ContentParameters
     item_vectors: Floats  # (items, D) of length one; zero for items that nothing is known of
     popularity: Floats  # (items,) ln(1 + decayed events)
+    # The fields of the `TextEncoder`; None: saved when it was not kept.
+    words: NDArray[np.uint8] | None = None
+    idf: Floats | None = None
+    components: Floats | None = None
 
     @classmethod
     def fit(cls, data: TrainingData, parameters: ContentParameters) -> Self:
         """Embed the catalogue."""
-        vectors = text_vectors(documents(data.dataset.catalogue), parameters.embedding_size, data.seed)
-        return cls(parameters, vectors, popularity(data.dataset.log, data.as_of, parameters))
+        texts = documents(data.dataset.catalogue)
+        encoder = TextEncoder.fit(texts, parameters.embedding_size, data.seed)
+        liked = popularity(data.dataset.log, data.as_of, parameters)
+        return cls(parameters, encoder.embed(texts), liked, encoder.words, encoder.idf, encoder.components)
+
+    @cached_property
+    def encoder(self) -> TextEncoder:
+        """What embeds texts; raises `RunFailed` where the model was saved without it."""
+        if self.words is None or self.idf is None or self.components is None:
+            raise RunFailed(
+                "this content model was saved without its text encoder, so that it cannot embed a new item: train it "
+                "again (slate train) and publish"
+            )
+        return TextEncoder(self.words, self.idf, self.components)
+
+    def embed(self, texts: Strings) -> Floats:
+        """(N, D) unit vectors of `documents`, as the catalogue's were made; zero where no word is known.
+
+        Raises:
+            RunFailed: The model was saved without its text encoder.
+        """
+        return self.encoder.embed(texts)
+
+    def with_items(self, vectors: Floats) -> Self:
+        """The same with further items (A, D) at the end, which nobody has taken yet."""
+        return replace(
+            self, item_vectors=np.concatenate([self.item_vectors, vectors]),
+            popularity=np.append(self.popularity, np.zeros(len(vectors), np.float32)),
+        )  # fmt: skip
 
     def refresh(self, state: State) -> Self:
         """The vectors stay as fitted; popularity is counted anew, as of the state's instant."""
@@ -62,12 +97,27 @@ class Content(Stored):
 
     def score(self, requests: Requests) -> Floats:
         """(R, items) cosines; `-inf` for items without a vector, and without a history that has one."""
-        vectors = self.request_vectors(requests)
-        scores = vectors @ self.item_vectors.T
-        liked = np.float32(self.parameters.popularity_share) * self.popularity
-        scores += np.where(self.item_vectors.any(axis=1), liked, np.float32(-np.inf))
+        vectors, (readings, reading) = self.request_vectors(requests), self._readings
+        scores: Floats = np.take(vectors @ readings.T, reading, axis=1)
+        scores += self._liked
         scores[~vectors.any(axis=1)] = -np.inf
         return scores
+
+    @cached_property
+    def _liked(self) -> Floats:
+        """(items,) what popularity adds; `-inf` for items without a vector."""
+        liked = np.float32(self.parameters.popularity_share) * self.popularity
+        return np.where(self.item_vectors.any(axis=1), liked, np.float32(-np.inf))
+
+    @cached_property
+    def _readings(self) -> tuple[Floats, Ints]:
+        """The distinct item vectors, and which of them each item (items,) has: thousands of products read the same."""
+        vectors = np.ascontiguousarray(self.item_vectors)
+        mark = vectors.astype(np.float64) @ np.random.default_rng(0).normal(size=vectors.shape[1])
+        _, first, reading = np.unique(mark, return_index=True, return_inverse=True)
+        if not np.array_equal(vectors[first][reading], vectors):  # two that differ have one mark
+            return vectors, np.arange(len(vectors))
+        return np.ascontiguousarray(vectors[first]), reading
 
     def request_vectors(self, requests: Requests) -> Floats:
         """(R, D) decayed means of the history's item vectors, of length one."""
@@ -82,40 +132,16 @@ def popularity(log: Log, as_of: int, parameters: ContentParameters) -> Floats:
     return np.log1p(events)
 
 
-def unit_rows(vectors: Floats) -> Floats:
-    """(N, D) rows of length one; zero rows stay zero."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Floats = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
-    return unit
-
-
 def documents(catalogue: pd.DataFrame) -> Strings:
     """(items,) what is known of each item in words: its text, each level of its category path whole, its brand."""
     paths = [_levels(path) for path in catalogue["category_path"]]
     brands = [[f"brand={brand}"] if isinstance(brand, str) else [] for brand in catalogue["brand"]]
     words = [text.lower().split() if isinstance(text, str) else [] for text in catalogue["text"]]
     known = zip(words, paths, brands, strict=True)
-    return np.array(["\t".join(word + path + brand) for word, path, brand in known], object)
+    return np.array([SEPARATOR.join(word + path + brand) for word, path, brand in known], object)
 
 
 def _levels(path: Iterable[str] | float | None) -> list[str]:
     if not isinstance(path, Iterable):  # a missing path is None or NaN
         return []
     return [f"level{depth}={name}" for depth, name in enumerate(path)]
-
-
-def text_vectors(texts: Strings, embedding_size: int, seed: int) -> Floats:
-    """(items, D) unit vectors; D is smaller than `embedding_size` where there are fewer distinct words."""
-    from sklearn.decomposition import TruncatedSVD
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    distinct, item = np.unique(texts.astype(str), return_inverse=True)
-    # A word of more than half of the texts tells no items apart.
-    vectorizer = TfidfVectorizer(analyzer=lambda text: text.split("\t"), max_df=0.5, dtype=np.float32)
-    try:
-        words = vectorizer.fit_transform(distinct)
-    except ValueError:  # no word is left
-        return np.zeros((len(texts), 1), np.float32)
-    if min(words.shape) <= embedding_size:
-        return unit_rows(words.toarray())[item]
-    return unit_rows(TruncatedSVD(embedding_size, random_state=seed).fit_transform(words).astype(np.float32))[item]

@@ -1,6 +1,6 @@
 """Saving and loading of models that are made of parameters and arrays: one .npy file an array, no pickle."""
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,7 +16,10 @@ SPARSE_PARTS = ("data", "indices", "indptr", "shape")
 
 @dataclass(frozen=True)
 class Stored:
-    """A model whose fields are `parameters` and, for the rest, arrays, sparse matrices and plain numbers."""
+    """A model whose fields are `parameters` and, for the rest, arrays, sparse matrices and plain numbers.
+
+    A field with a default may be None; it takes the default where the model was saved before there was such a field.
+    """
 
     Parameters: ClassVar[type[Frozen]]
 
@@ -34,19 +37,23 @@ class Stored:
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         parameters = cls.Parameters.model_validate(read_json(folder / PARAMETERS))
-        return cls(parameters, **{field.name: _read(folder, field.name) for field in fields(cls)[1:]})
+        return cls(parameters, **{field.name: _read(folder, field) for field in fields(cls)[1:]})
 
 
 def _parts(name: str, value: Any) -> dict[str, np.ndarray]:
+    if value is None:
+        return {}
     if isinstance(value, csr_array):
         return {f"{name}.{part}": np.asarray(getattr(value, part)) for part in SPARSE_PARTS}
     return {name: np.asarray(value)}
 
 
-def _read(folder: Path, name: str) -> Any:
-    whole = folder / f"{name}.npy"
+def _read(folder: Path, field: Field[Any]) -> Any:
+    whole, parts = folder / f"{field.name}.npy", [folder / f"{field.name}.{part}.npy" for part in SPARSE_PARTS]
     if whole.exists():
-        array = np.load(whole, allow_pickle=False)
+        array = np.load(whole, mmap_mode="r", allow_pickle=False)  # processes that serve share the pages
         return array if array.ndim else array.item()
-    data, indices, indptr, shape = (np.load(folder / f"{name}.{part}.npy", allow_pickle=False) for part in SPARSE_PARTS)
+    if field.default is not MISSING and not parts[0].exists():
+        return field.default
+    data, indices, indptr, shape = (np.load(path, mmap_mode="r", allow_pickle=False) for path in parts)
     return csr_array((data, indices, indptr), shape=tuple(shape.tolist()))

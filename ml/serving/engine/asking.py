@@ -86,6 +86,10 @@ class Asked:
     requests: Requests
     snapshot: Snapshot
 
+    def take(self, rows: Sequence[int]) -> "Asked":
+        """Some of the requests; the features stay together."""
+        return Asked([self.asks[row] for row in rows], self.requests.take(np.array(rows, np.int64)), self.snapshot)
+
 
 def put_together(release: Release, asks: Sequence[Ask]) -> Asked:
     """The arrays of some requests. Different users must have different numbers."""
@@ -163,7 +167,7 @@ def _snapshot(release: Release, distinct: Sequence[Profile]) -> Snapshot:
     numbers = np.array([profile.number for profile in distinct], np.int64)
     return Gathered(
         distinct[0].moment, sealed.user_names, np.stack([row.user for row in rows]), sealed.item_names,
-        release.item_rows, sealed.category,
+        release.item_features.rows, sealed.category,
         _table(sealed.user_item, numbers, [row.pair_item for row in rows], [row.pair for row in rows]),
         _table(sealed.user_category, numbers, [row.category for row in rows], [row.by_category for row in rows]),
         sealed.placement, numbers,

@@ -10,8 +10,8 @@ from ml.data.dataset import requests_for
 from ml.data.holdings import FOREVER, Holdings, Spans
 from ml.data.requests import History
 from ml.domains import Domain
-from ml.features.store import Snapshot, Table
-from ml.serving.engine.profile import Profile, Row, Session
+from ml.features.trace import number_of
+from ml.serving.engine.profile import Profile, Session
 from ml.serving.engine.release import Release
 from ml.serving.events import LiveEvent
 
@@ -20,20 +20,24 @@ LATER_SESSIONS = 1 << 30  # sessions of live events are numbered from here
 
 @dataclass(frozen=True)
 class Happened:
-    """Live events of one user that the model knows the items of, as columns in order of time."""
+    """Live events of one user that were not sealed, as columns in order of time."""
 
     events: tuple[LiveEvent, ...]
-    item: Indices  # (N,)
+    item: Indices  # (N,) -1: one that the model does not know
     at: Ints  # (N,)
     kind: tuple[str, ...]
 
     @classmethod
-    def of(cls, release: Release, events: Sequence[LiveEvent], moment: int) -> "Happened":
-        """Those before a moment; an event with an item that the model does not know yet says nothing to it."""
-        known = [event for event in events if event.occurred_at < moment and release.item(event.item_id) >= 0]
+    def of(cls, release: Release, row: int, events: Sequence[LiveEvent], moment: int) -> "Happened":
+        """Those before a moment that are not among the sealed events of the user at this row."""
+        told = [event for event in events if event.occurred_at < moment]
+        if told and row >= 0:
+            sealed = release.bundle.traces.trace.take(np.array([row], np.int64)).event
+            hashes = np.array([number_of(event.event_id) for event in told], np.uint64)
+            told = [event for event, known in zip(told, np.isin(hashes, sealed), strict=True) if not known]
         return cls(
-            tuple(known), np.array([release.item(event.item_id) for event in known], np.int32),
-            np.array([event.occurred_at for event in known], np.int64), tuple(event.event_type for event in known),
+            tuple(told), release.items([event.item_id for event in told]),
+            np.array([event.occurred_at for event in told], np.int64), tuple(event.event_type for event in told),
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -58,21 +62,22 @@ def build_profile(
     row, bundle = release.user_row(key) if sealed else -1, release.bundle
     user, at = np.array([row], np.int32), np.array([moment], np.int64)
     before = requests_for(bundle.log, user, at)
-    happened = Happened.of(release, events, moment)
+    happened = Happened.of(release, row, events, moment)
     spans = _spans(release.domain, bundle.knowledge.holdings.spans(user, at), happened)
     held = np.unique(spans.item[spans.until == FOREVER]).astype(np.int32)
     return Profile(
         key, release.number(key), version, moment, _history(release.domain, before.history, happened),
         _place(release, int(before.place[0]), happened), bundle.knowledge.facts.at(user, at), held,
         _barred(bundle.knowledge.outputs, held, len(bundle.items)), spans,
-        _occurrences(release, row, moment, happened), sealed_row(bundle.snapshot, row), _sessions(happened), live,
+        _occurrences(release, row, moment, happened),
+        release.featuring.row(row, key, happened.item, happened.events, moment), _sessions(happened), live,
     )  # fmt: skip
 
 
 def _history(domain: Domain, sealed: History, happened: Happened) -> History:
     """The sealed history with the live events that say something about liking, oldest first."""
     weights = np.array([domain.event_weights.get(kind, 0.0) for kind in happened.kind], np.float32)
-    telling = np.flatnonzero(weights > 0)
+    telling = np.flatnonzero((weights > 0) & (happened.item >= 0))
     if not len(telling):
         return sealed
     told = [happened.events[at] for at in telling]
@@ -94,8 +99,8 @@ def _history(domain: Domain, sealed: History, happened: Happened) -> History:
 
 def _spans(domain: Domain, sealed: Spans, happened: Happened) -> Spans:
     """What the user had and has: the sealed spans told as the events that begin and end them, and the live ones."""
-    begins = np.isin(happened.kind, domain.holdings.begin) if len(happened) else np.zeros(0, bool)
-    ends = np.isin(happened.kind, domain.holdings.end) if len(happened) else np.zeros(0, bool)
+    known = happened.item >= 0
+    begins, ends = (known & np.isin(happened.kind, kinds) for kinds in (domain.holdings.begin, domain.holdings.end))
     if not (begins | ends).any():
         return sealed
     ended = sealed.until != FOREVER
@@ -130,7 +135,7 @@ def _occurrences(
     for kind, sealed in release.bundle.knowledge.occurrences.items():
         first, stop = np.searchsorted(sealed.user, [row, row + 1]) if row >= 0 else (0, 0)
         known = sealed.at[first:stop] < moment
-        now = np.array([each == kind for each in happened.kind], bool)
+        now = np.array([each == kind for each in happened.kind], bool) & (happened.item >= 0)
         item = np.concatenate([sealed.item[first:stop][known], happened.item[now]])
         at = np.concatenate([sealed.at[first:stop][known], happened.at[now]])
         order = np.lexsort((at, item))
@@ -142,20 +147,6 @@ def _sessions(happened: Happened) -> dict[str, Session]:
     """The items of each live session, oldest first."""
     found: dict[str, list[int]] = {}
     for event, item in zip(happened.events, happened.item.tolist(), strict=True):
-        found.setdefault(event.session_id, []).append(item)
+        if item >= 0:
+            found.setdefault(event.session_id, []).append(item)
     return {session: tuple(items) for session, items in found.items()}
-
-
-def sealed_row(snapshot: Snapshot, row: int) -> Row:
-    """The features of a user as they were sealed."""
-    pair_item, pair = _slice(snapshot.user_item, row)
-    category, by_category = _slice(snapshot.user_category, row)
-    return Row(snapshot.user_rows(np.array([row], np.int32))[0], pair_item, pair, category, by_category)
-
-
-def _slice(table: Table, left: int) -> tuple[Indices, np.ndarray]:
-    """One row's part of a sparse table: the right-hand keys and their values."""
-    if left < 0 or not len(table.keys):
-        return np.zeros(0, np.int32), np.zeros((0, len(table.names)), np.float32)
-    first, stop = np.searchsorted(table.keys, [left * table.width, (left + 1) * table.width])
-    return (table.keys[first:stop] - left * table.width).astype(np.int32), np.asarray(table.values[first:stop])

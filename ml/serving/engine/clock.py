@@ -13,10 +13,20 @@ def system_clock() -> int:
     return time.time_ns() // 1_000
 
 
-def data_clock(as_of: int) -> Clock:
+class DataClock:
     """Now is the instant up to which the data are known, and goes on from there.
 
     Historic data would otherwise be years old: every window empty, everything decayed to nothing.
     """
-    started = time.monotonic_ns()
-    return lambda: as_of + (time.monotonic_ns() - started) // 1_000
+
+    def __init__(self, as_of: int = 0) -> None:
+        self._as_of, self._since = as_of, time.monotonic_ns()
+
+    def __call__(self) -> int:
+        """Microseconds since 1970 UTC; it never goes back."""
+        return self._as_of + (time.monotonic_ns() - self._since) // 1_000
+
+    def reach(self, as_of: int) -> None:
+        """Data that end later have come: it is that late at least."""
+        if as_of > self():
+            self._as_of, self._since = as_of, time.monotonic_ns()

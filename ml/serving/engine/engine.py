@@ -10,7 +10,7 @@ from ml.serving.contract import NOT_LIVE, RETRIEVER_LEFT_OUT, ServedSlate, Slate
 from ml.serving.engine.answering import served
 from ml.serving.engine.asking import Ask, check_numbers, put_together, understood
 from ml.serving.engine.clock import Clock
-from ml.serving.engine.fallback import cheap_slate
+from ml.serving.engine.fallback import cheap_slates
 from ml.serving.engine.profiles import Profiles
 from ml.serving.engine.ranking import arrange, candidates_of, ranked, remember
 from ml.serving.engine.release import Release
@@ -80,11 +80,21 @@ class SlateEngine:
             asks = self._understood(requests, now)
         return self._answered(asks, stages)
 
-    def cheap(self, request: SlateRequest) -> ServedSlate:
-        """A slate from what is at hand, which waits for nothing."""
+    def cheap(self, requests: Sequence[SlateRequest]) -> list[ServedSlate]:
+        """Slates from what is at hand, which wait for nothing; raises `BadInput` as `recommend_many` does."""
         now = self.clock()
-        profile = self.profiles.at_hand(user_key(request), now)
-        return cheap_slate(self.release, understood(self.release, request, profile, now))
+        profiles = [self.profiles.at_hand(user_key(request), now) for request in requests]
+        asks = [understood(self.release, *pair, now) for pair in zip(requests, profiles, strict=True)]
+        check_numbers(asks)
+        return cheap_slates(self.release, asks)
+
+    def prepare(self, user_id: str | None, session_id: str | None) -> None:
+        """Find candidates for somebody before they ask: their next request looks them up."""
+        home = next((name for name, plan in self.release.plans.items() if not plan.placement.anchored), None)
+        if home is None:
+            return
+        asks = self._understood([SlateRequest(home, user_id=user_id, session_id=session_id)], self.clock())
+        retrieve(self.release, put_together(self.release, asks), self.told, lambda: True)
 
     def similar(self, item_id: str, k: int) -> list[dict[str, Any]]:
         """The items whose vectors are nearest to one's; raises `BadInput` for an unknown item."""

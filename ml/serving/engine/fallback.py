@@ -3,13 +3,15 @@
 Nothing here is let past the rules: re-ranking is the same, only its candidates are older or more general.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ml.data.arrays import is_among
 from ml.ranking.recommender import Slates
 from ml.serving.contract import CACHED_SLATE, SEGMENT_POPULARITY, ServedSlate
 from ml.serving.engine.answering import served
-from ml.serving.engine.asking import NONE, Ask, put_together
+from ml.serving.engine.asking import NONE, Ask, Asked, put_together
 from ml.serving.engine.profile import Pool
 from ml.serving.engine.ranking import arrange
 from ml.serving.engine.release import Release
@@ -19,33 +21,44 @@ POPULAR = ("segment_popularity", "popularity")  # the first that was trained say
 NOTHING = Pool(NONE, np.zeros(0, np.float32), np.zeros(0, np.int64))
 
 
-def cheap_slate(release: Release, ask: Ask) -> ServedSlate:
-    """A slate from what is at hand: no store, no ranker, and no retriever but popularity."""
-    last = ask.profile.pools.get(ask.plan.name)
-    step = CACHED_SLATE if last else SEGMENT_POPULARITY
-    pool = _without(last or _popular(release, ask), ask)
-    asked = put_together(release, [ask])
-    slates = Slates(pool.item[None], pool.score[None], pool.sources[None])
-    arranged = arrange([ask], asked.requests, slates)
-    return served(release, [ask], arranged, [step], {})[0]
+def cheap_slates(release: Release, asks: Sequence[Ask]) -> list[ServedSlate]:
+    """Slates from what is at hand: no store, no ranker, and no retriever but popularity."""
+    last = [ask.profile.pools.get(ask.plan.name) for ask in asks]
+    asked = put_together(release, asks)
+    strangers = [row for row, pool in enumerate(last) if pool is None]
+    popular = dict(zip(strangers, _popular(release, asked.take(strangers)) if strangers else (), strict=True))
+    pools = [_without(pool or popular[row], ask) for row, (pool, ask) in enumerate(zip(last, asks, strict=True))]
+    arranged = arrange(asks, asked.requests, _side_by_side(pools))
+    return served(release, asks, arranged, [CACHED_SLATE if pool else SEGMENT_POPULARITY for pool in last], {})
 
 
 def _without(pool: Pool, ask: Ask) -> Pool:
     """The candidates that the request leaves; those barred may have changed since they were found."""
     barred = ask.exclude if ask.profile.barred is None else np.union1d(ask.exclude, ask.profile.barred)
-    kept = ~is_among(pool.item, barred) & (pool.item >= 0)
+    if not len(barred):
+        return pool
+    kept = ~is_among(pool.item, barred)
     return Pool(pool.item[kept], pool.score[kept], pool.sources[kept])
 
 
-def _popular(release: Release, ask: Ask) -> Pool:
-    """What is popular with users like this one."""
+def _side_by_side(pools: Sequence[Pool]) -> Slates:
+    width = max(len(pool.item) for pool in pools)
+    shape = (len(pools), width)
+    slates = Slates(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32), np.zeros(shape, np.int64))
+    for row, pool in enumerate(pools):
+        for name in ("item", "score", "sources"):
+            getattr(slates, name)[row, : len(pool.item)] = getattr(pool, name)
+    return slates
+
+
+def _popular(release: Release, asked: Asked) -> list[Pool]:
+    """What is popular with users like these."""
     trained = release.bundle.recommender.names
     name = next((each for each in POPULAR if each in trained), None)
     if name is None:
-        return NOTHING
-    found = retrieve(release, put_together(release, [ask]), lambda _name, _error: None, lambda: True, only=name)[0][
-        name
+        return [NOTHING] * len(asked.asks)
+    found = retrieve(release, asked, lambda _name, _error: None, lambda: True, only=name)[0][name]
+    return [
+        Pool(item[item >= 0], score[item >= 0], np.full((item >= 0).sum(), 1 << trained.index(name), np.int64))
+        for item, score in zip(found.item, found.score, strict=True)
     ]
-    there = found.item[0] >= 0
-    sources = np.full(there.sum(), 1 << trained.index(name), np.int64)
-    return Pool(found.item[0][there], found.score[0][there], sources)

@@ -7,6 +7,8 @@ stays with it: the next request of a user who did nothing meanwhile looks it up.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ml.data.arrays import Floats, Indices, Ints
 from ml.data.facts import FactTable
 from ml.data.holdings import Spans
@@ -65,3 +67,9 @@ class Profile:
     # Filled as requests come; two threads at most find the same twice.
     found: dict[tuple[str, Session], Found] = field(default_factory=dict, compare=False)
     pools: dict[str, Pool] = field(default_factory=dict, compare=False)
+
+    @property
+    def stranger(self) -> bool:
+        """Whether nothing is known of them that a retriever reads: no event, no fact, no possession."""
+        nothing = not len(self.history.item) and self.place < 0 and (self.held is None or not len(self.held))
+        return nothing and bool(np.isnan(self.facts.values).all())

@@ -2,12 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Protocol
 
 from ml.logs import get_logger
 from ml.serving.engine.building import build_profile
-from ml.serving.engine.profile import Profile
+from ml.serving.engine.profile import Found, Profile, Session
 from ml.serving.engine.release import Release
 from ml.serving.events import LiveEvent
 from ml.serving.online.contract import ERASED
@@ -38,6 +39,7 @@ class Profiles:
         self._release, self._happenings, self._most = release, happenings, most
         self._kept: OrderedDict[str, Profile] = OrderedDict()
         self._lock = Lock()
+        self._strangers: tuple[int, dict[tuple[str, Session], Found]] = (0, {})
         self._erased = frozenset(happenings.erased() if happenings else ())
 
     def of(self, keys: Sequence[str], moment: int) -> list[Profile]:
@@ -60,6 +62,18 @@ class Profiles:
         """The users who asked last, the latest first: another release makes their profiles before it takes over."""
         with self._lock:
             return list(reversed(self._kept))[:count]
+
+    def moved(self, release: Release, forgetting: str) -> "Profiles":
+        """The same users of a release with other items: all that one retriever found is found anew."""
+        other = Profiles(release, self._happenings, self._most)
+        if release.bundle.knowledge.outputs == "owned":  # what users have not is as long as the catalogue
+            return other
+        with self._lock:
+            kept = list(self._kept.items())
+        for key, profile in kept:
+            found = {known: each for known, each in profile.found.items() if known[0] != forgetting}
+            other._kept[key] = replace(profile, found=found)
+        return other
 
     def forget(self, key: str) -> None:
         """Nothing of this user is used from now on."""
@@ -110,4 +124,14 @@ class Profiles:
 
     def _build(self, key: str, version: int, events: Sequence[LiveEvent], moment: int, *, live: bool) -> Profile:
         sealed = key not in self._erased
-        return build_profile(self._release, key, version, events, moment, live=live, sealed=sealed)
+        profile = build_profile(self._release, key, version, events, moment, live=live, sealed=sealed)
+        if profile.stranger and live:
+            profile = replace(profile, found=self._found_for_strangers(moment))
+        return profile
+
+    def _found_for_strangers(self, moment: int) -> dict[tuple[str, Session], Found]:
+        """What was found for those of whom nothing is known: the same for all of them."""
+        since, found = self._strangers
+        if abs(moment - since) >= FRESH or len(found) > MOST:
+            self._strangers = since, found = moment, {}
+        return found

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -10,12 +10,13 @@ import pandas as pd
 
 from ml.bundle.bundle import Bundle
 from ml.bundle.policy import Asking, Policy
-from ml.data.arrays import Floats, Indices
-from ml.domains import Domain
+from ml.data.arrays import Indices
+from ml.domains import Domain, Source
 from ml.domains.placements import Placement
 from ml.errors import BadInput
 from ml.reranking.choice import Choice
 from ml.reranking.reranker import Reranker
+from ml.serving.engine.featuring import Featuring, ItemRows
 
 MOST_NUMBERS = np.iinfo(np.int32).max
 
@@ -42,13 +43,16 @@ class Release:
     version: int
     bundle: Bundle
     plans: Mapping[str, Plan]
-    features_as_of: dict[str, int] = field(default_factory=dict, compare=False)
+    featuring: Featuring
+    item_features: ItemRows
 
     @classmethod
     def of(cls, domain: Domain, version: int, bundle: Bundle) -> "Release":
-        """Everything that requests need, read before the first one comes."""
+        """Everything that requests need, read before the first one comes; the domain is as the source needs it."""
+        domain = Source.model_validate(bundle.manifest["source"]).applied_to(domain)
         plans = {name: _plan(name, placement, bundle) for name, placement in domain.placements.items()}
-        return cls(domain, version, bundle, plans)
+        featuring = Featuring(bundle, domain.protocol)
+        return cls(domain, version, bundle, plans, featuring, ItemRows(featuring))
 
     def plan(self, placement: str) -> Plan:
         """The plan of a placement; raises `BadInput` for one that is not declared."""
@@ -70,11 +74,6 @@ class Release:
     def item_ids(self) -> list[str]:
         """Identifiers by number."""
         return [str(item) for item in self.bundle.items.ids]
-
-    @cached_property
-    def item_rows(self) -> Floats:
-        """(items, F) features of all items, contiguous."""
-        return np.ascontiguousarray(self.bundle.snapshot.item)
 
     def user_row(self, key: str) -> int:
         """The row of a user who was known at the sealing; -1 for others."""
