@@ -67,7 +67,7 @@ def by_key(folder: Path) -> Find:
     transaction = store.begin(buffers=True)
 
     def find(user_id: bytes) -> int:
-        found = transaction.get(user_id)
+        found = transaction.get(user_id) if user_id else None  # the store knows no empty key
         return -1 if found is None else int(np.frombuffer(found, ROW)[0])
 
     return find

@@ -1,5 +1,7 @@
 """Made-up data of very many users in the shape in which serving keeps them, written a chunk at a time.
 
+What one chunk holds is drawn, and the others hold the same: it is where it lies that is measured.
+
 Shapes: U users, E events (those of a user side by side), D dimensions of a vector.
 """
 
@@ -26,8 +28,13 @@ MAP_BYTES = 1 << 36  # address space that the key-value store may grow to; it ta
 
 
 def user_ids(start: int, stop: int) -> Any:
-    """(stop - start,) identifiers of users by their rows, in ascending order."""
-    return np.char.mod("u%011d", np.arange(start, stop)).astype(ID)
+    """(stop - start,) identifiers of users by their rows, in ascending order: `u` and eleven digits."""
+    letters = np.empty((stop - start, 12), np.uint8)
+    letters[:, 0], left = ord("u"), np.arange(start, stop)
+    for place in range(11, 0, -1):
+        left, digit = np.divmod(left, 10)
+        letters[:, place] = digit + ord("0")
+    return letters.view(ID)[:, 0]
 
 
 def draw_lengths(users: int, events_a_user: float, seed: int) -> Ints:
@@ -58,34 +65,36 @@ def write_key_values(folder: Path, users: int) -> None:
 
 def write_vectors(folder: Path, users: int, seed: int) -> None:
     """A vector of half precision for each: `vectors.npy` (U, D)."""
-    rng = np.random.default_rng((seed, 1))
+    drawn = np.random.default_rng((seed, 1)).standard_normal((min(users, CHUNK), DIMENSIONS), np.float32)
+    vectors = drawn.astype(np.float16)
     with (folder / "vectors.npy").open("wb") as stream:
         _header(stream, np.dtype(np.float16), (users, DIMENSIONS))
         for start, stop in _chunks(users):
-            rng.standard_normal((stop - start, DIMENSIONS), np.float32).astype(np.float16).tofile(stream)
+            vectors[: stop - start].tofile(stream)
 
 
 def write_events(folder: Path, lengths: Ints, layout: Layout, seed: int) -> None:
     """All events: `offsets.npy` (U + 1,), and `events.npy` (E,) or a file for each column."""
     offsets = np.r_[0, np.cumsum(lengths)]
     np.save(folder / "offsets.npy", offsets, allow_pickle=False)
-    rng, total = np.random.default_rng((seed, 2)), int(offsets[-1])
-    names = {"records": {"events": EVENT}, "columns": {name: EVENT[name] for name in EVENT.names or ()}}[layout]
-    streams = {name: (folder / f"{name}.npy").open("wb") for name in names}
+    total, bounds = int(offsets[-1]), [*_chunks(len(lengths))]
+    made = _events(max(int(offsets[stop] - offsets[start]) for start, stop in bounds), seed)
+    columns = {} if layout == "records" else {name: np.ascontiguousarray(made[name]) for name in EVENT.names or ()}
+    parts = columns or {"events": made}
+    streams = {name: (folder / f"{name}.npy").open("wb") for name in parts}
     try:
-        for name, kind in names.items():
-            _header(streams[name], kind, (total,))
-        for start, stop in _chunks(len(lengths)):
-            made = _events(rng, int(offsets[stop] - offsets[start]))
-            for name in names:
-                (made if layout == "records" else np.ascontiguousarray(made[name])).tofile(streams[name])
+        for name, part in parts.items():
+            _header(streams[name], part.dtype, (total,))
+        for start, stop in bounds:
+            for name, part in parts.items():
+                part[: offsets[stop] - offsets[start]].tofile(streams[name])
     finally:
         for stream in streams.values():
             stream.close()
 
 
-def _events(rng: np.random.Generator, count: int) -> Any:
-    made = np.zeros(count, EVENT)
+def _events(count: int, seed: int) -> Any:
+    rng, made = np.random.default_rng((seed, 2)), np.zeros(count, EVENT)
     for name in EVENT.names or ():
         if EVENT[name].kind == "f":
             made[name] = rng.random(count, np.float32)

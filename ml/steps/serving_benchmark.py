@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -125,8 +125,10 @@ class _Measured:
             found["two"] = self._two(server, seeds)
         return found
 
-    def _server(self, name: str, on: Sequence[int]) -> Any:
-        return serving(slate_command(self.plan.domain), on, self.home / f"{name}.log", {"SLATE_HOME": str(self.home)})
+    def _server(self, name: str, on: Sequence[int], *more: str) -> Any:
+        return serving(
+            slate_command(self.plan.domain, *more), on, self.home / f"{name}.log", {"SLATE_HOME": str(self.home)}
+        )
 
     def _load(self, trials: Trials, rate: float, share: float) -> Document:
         rounds = [trials.measure(rate * share) for _ in range(self.plan.rounds)]
@@ -143,14 +145,15 @@ class _Measured:
         return overload(trials, server, offered, self.plan.overload_seconds, body, self.path)
 
     def _two(self, first: Server, seeds: "count[int]") -> Document:
-        """Two processes, the second on the generator's core."""
+        """Two processes, the second on the generator's core; slates alone, as one process takes the events of all."""
         if len(cores()) < 2:
             return {"reason": "there is one core alone"}
         try:
             with ExitStack() as stack:
-                second = stack.enter_context(self._server("second", cores()[:1]))
+                second = stack.enter_context(self._server("second", cores()[:1], "--reader"))
                 wait_for(second, self.home / "second.log", "POST", self.path, self.traffic.bodies[0])
-                both = Trials((first.address, second.address), mixed(self.traffic), self.plan.seconds, seeds)
+                slates_alone = replace(self.traffic, mix=self.traffic.mix.model_copy(update={"events": 0.0}))
+                both = Trials((first.address, second.address), mixed(slates_alone), self.plan.seconds, seeds)
                 return both.measure(_saturated(both))
         except RunFailed as error:
             return {"reason": str(error)}

@@ -91,7 +91,7 @@ def _process(document: Document) -> Iterator[str]:
     else:
         times = two["slates_per_second"] / document["saturation"]["slates_per_second"]
         yield (
-            f"- A second process on the generator's own core, which it shares with it: {two['slates_per_second']:,.0f} "
+            f"- A second process on the generator's own core, which it shares with it, slates without events: {two['slates_per_second']:,.0f} "
             f"slates a second at saturation, {times:.2f} times one process."
         )
     yield ""

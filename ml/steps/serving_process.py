@@ -80,9 +80,9 @@ def on_cores(wanted: Sequence[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def slate_command(domain: str) -> list[str]:
+def slate_command(domain: str, *more: str) -> list[str]:
     """How `slate serve` is started on a port that it finds itself and tells in its first line."""
-    return [sys.executable, "-m", "ml.cli", "serve", "--domain", domain, "--port", "0"]
+    return [sys.executable, "-m", "ml.cli", "serve", "--domain", domain, "--port", "0", *more]
 
 
 @contextmanager
