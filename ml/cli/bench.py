@@ -221,3 +221,11 @@ def bench_early_interest(domain: DomainOption = DEFAULT_DOMAIN, seed: SeedOption
     from ml import steps
 
     output.emit(steps.bench_early_interest(domain, seed=seed), json, output.early_interest)
+
+
+@bench.command("traces", epilog="Example: `slate bench traces --json`")
+def bench_traces(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) -> None:
+    """How long features of users and of items take at any moment, on the published features."""
+    from ml import steps
+
+    output.emit(steps.bench_traces(domain), json, output.records("Features from traces, one thread"))
