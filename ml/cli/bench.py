@@ -248,3 +248,11 @@ def bench_feedback_loop(
     if write:
         write_feedback_loop(found, write)
     output.emit(found, json, output.feedback_loop)
+
+
+@bench.command("traces", epilog="Example: `slate bench traces --json`")
+def bench_traces(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) -> None:
+    """How long features of users and of items take at any moment, on the published features."""
+    from ml import steps
+
+    output.emit(steps.bench_traces(domain), json, output.records("Features from traces, one thread"))

@@ -74,7 +74,6 @@ def _read(path: Path, until: int) -> pd.DataFrame:
                    CAST(seconds AS FLOAT) AS seconds, CAST(discount AS FLOAT) AS discount,
                    md5_number_lower(event_id) AS event, md5_number_lower(session_id) AS session_bits
             FROM read_parquet($file) WHERE epoch_us(occurred_at) < $until
-            ORDER BY user_id, occurred_at, event_id
             """,
             {"file": file, "until": until},
         ).df().assign(session=lambda frame: frame.pop("session_bits").to_numpy(np.uint64).view(np.int64))  # fmt: skip

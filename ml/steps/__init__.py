@@ -49,6 +49,7 @@ _HOME = {
     "package": "packaging",
     "package_all": "packaging",
     "contact_list": "contacting",
+    "bench_traces": "trace_benchmark",
     "bench_early_interest": "early_interest",
     "bench_sessions": "session_benchmark",
     "bench_hrnn": "hrnn_speed",

@@ -8,7 +8,7 @@ import numpy as np
 
 from ml.artifacts import read_json
 from ml.data.arrays import Floats, Indices, Ints
-from ml.data.dataset import load_dataset
+from ml.data.dataset import Dataset, load_dataset
 from ml.data.windows import to_micros
 from ml.errors import BadInput, RunFailed
 from ml.features.declarations import load_declarations
@@ -19,14 +19,12 @@ from ml.features.store import FeatureStore, Snapshot, Table
 from ml.features.trace import COLUMNS, Trace
 from ml.features.trace_log import TraceLog
 from ml.features.trace_reading import read_traces
-from ml.logs import get_logger
 from ml.settings import settings
 from ml.steps.record import recorded
 
 TOLERANCE = 1e-5  # of a value, or of one where the value is smaller
 BATCHES = 8  # in which the last days arrive
 REPEATED = 0.05  # share of the events that arrive a second time
-log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,17 +59,11 @@ def parity(domain: str, days: int = 30, seed: int = 7) -> dict[str, Any]:
     """
     if days < 1:
         raise BadInput(f"days: {days} is not at least 1")
-    pointer = settings().domain_path("current", domain) / "features.json"
-    if not pointer.exists():
-        raise RunFailed(f"no features of {domain} are published. Run: slate features --domain {domain}")
-    dataset = load_dataset(Path(read_json(pointer)["path"]))
-    store, as_of = FeatureStore.of(dataset), to_micros(dataset.windows.as_of)
-    whole = read_traces(dataset, store)
+    dataset, store, whole, evaluator = published_traces(domain)
+    as_of = to_micros(dataset.windows.as_of)
     base = whole.trace.before(np.full(len(whole.trace), as_of - days * DAY_US))
     arriving = np.flatnonzero(whole.trace.at >= as_of - days * DAY_US)
     trace = replay(base, whole.trace, arriving, np.random.default_rng(seed))
-    hour = dataset.windows.protocol.day_starts_at_hour
-    evaluator = Evaluator.of(load_declarations(), whole.trace.kinds, hour, store.features)
     told, snapshot = replace(whole, trace=trace), store.at(as_of)
     tables = [
         *_of_users(evaluator, told, snapshot, store),
@@ -82,6 +74,21 @@ def parity(domain: str, days: int = 30, seed: int = 7) -> dict[str, Any]:
         "sealed_events": len(base.at), "arriving_events": len(arriving), "tolerance": TOLERANCE,
         "features": [row for table in tables for row in _judged(table)],
     }  # fmt: skip
+
+
+def published_traces(domain: str) -> tuple[Dataset, FeatureStore, TraceLog, Evaluator]:
+    """The published features of a domain, everybody's traces, and what computes all features from them.
+
+    Raises:
+        RunFailed: No features are published, or they are from before events told what they were about.
+    """
+    pointer = settings().domain_path("current", domain) / "features.json"
+    if not pointer.exists():
+        raise RunFailed(f"no features of {domain} are published. Run: slate features --domain {domain}")
+    dataset = load_dataset(Path(read_json(pointer)["path"]))
+    store = FeatureStore.of(dataset)
+    log, hour = read_traces(dataset, store), dataset.windows.protocol.day_starts_at_hour
+    return dataset, store, log, Evaluator.of(load_declarations(), log.trace.kinds, hour, store.features)
 
 
 def replay(base: Trace, whole: Trace, arriving: Ints, rng: np.random.Generator) -> Trace:

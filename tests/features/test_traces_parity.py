@@ -24,6 +24,7 @@ from ml.features.trace_reading import placement_shares, read_traces
 from ml.settings import settings
 from ml.steps.feature_parity import parity
 from ml.steps.features import publish_features
+from ml.steps.trace_benchmark import bench_traces
 
 CLOSE: dict[str, float] = {"rtol": 2e-6, "atol": 1e-6}  # the marts are single precision
 MARTS = (USER, USER_ITEM, USER_CATEGORY, ITEM)
@@ -142,6 +143,12 @@ def test_the_command_prints_what_was_compared(published: Path) -> None:
     assert done.exit_code == 0, done.output
     assert {row["mart"] for row in json.loads(done.stdout)["features"]} == set(MARTS)
     assert "largest error" in CliRunner().invoke(app, ["parity", "--days", "14"]).stdout
+
+
+def test_what_serving_computes_can_be_timed(published: Path) -> None:
+    rows = bench_traces("retail")
+    assert {"features of one user", "features of 5 users", "features of all items"} <= {row["what"] for row in rows}
+    assert all(row["milliseconds"] >= 0 and row["rows"] > 0 for row in rows)
 
 
 @pytest.fixture
