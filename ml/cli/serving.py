@@ -16,6 +16,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any that is free.")] = 8100,
     clock: Annotated[str, typer.Option(help="`system`, or `data`: historic data, whose time goes on.")] = "system",
     reader: Annotated[bool, typer.Option("--reader", help="Another process takes the events.")] = False,
+    per_second: Annotated[int, typer.Option(min=0, help="Requests of one client in a second; 0: any number.")] = 2_000,
     plain: Annotated[bool, typer.Option("--plain", help="Log lines for people in place of JSON.")] = False,
 ) -> None:
     """Serve slates, events and items over HTTP until Ctrl-C; the address is printed on standard output as JSON."""
@@ -24,6 +25,6 @@ def serve(
     if clock not in CLOCKS:
         raise BadInput(f"--clock: {clock!r} is none of {', '.join(CLOCKS)}")
     steps.serve(
-        domain or [DEFAULT_DOMAIN], host, port, clock=clock, reader=reader, human_log=plain,
+        domain or [DEFAULT_DOMAIN], host, port, clock=clock, reader=reader, per_second=per_second or None, human_log=plain,
         announce=lambda address: typer.echo(f'{{"address": "{address}", "port": {address.rsplit(":", 1)[1]}}}'),
     )  # fmt: skip

@@ -137,9 +137,10 @@ class Service:
         self.engine.profiles.forget(user_id)
         return {"erased": True, "sequence": sequence, "pending": "slate erase --pending"}
 
-    def shown(self, slate: ServedSlate) -> bool:
-        """Log the impression of a slate that is about to be sent; whether it will be kept."""
-        return self.impressions.shown(slate)
+    def shown(self, slate: ServedSlate) -> None:
+        """Log the impression of a slate that is about to be sent; raises `RunFailed` where it cannot be kept."""
+        if not self.impressions.shown(slate):
+            raise RunFailed("the impression is lost: the disk does not keep up")
 
     def facts(self) -> dict[str, Any]:
         """Numbers for `/metrics`."""

@@ -1,5 +1,7 @@
 """Serving as a step: the services of some domains, opened from the registry and the settings."""
 
+import gc
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,13 +23,14 @@ from ml.steps.promotion import open_version
 from ml.tracking import registry
 
 OLD_DAYS = 60
+SWITCH_SECONDS = 0.0005  # for which one thread keeps the interpreter: the event loop must not wait for a batch
 BUDGET = Budget()
 log = get_logger(__name__)
 
 
 def serve(
     domains: Sequence[str], host: str, port: int, *, clock: ClockName = "system", reader: bool = False,
-    human_log: bool = False, announce: Callable[[str], None] = print, stopping: threading.Event | None = None,
+    per_second: float | None = 2_000, human_log: bool = False, announce: Callable[[str], None] = print, stopping: threading.Event | None = None,
 ) -> None:  # fmt: skip
     """Serve the champions of some domains over HTTP until the process is told to stop.
 
@@ -37,6 +40,7 @@ def serve(
         port: 0: any that is free.
         clock: `system`, or `data` for historic data, whose time goes on from where they end.
         reader: Another process takes these domains' events; this one reads them.
+        per_second: Requests of one client; None: as many as it likes.
         human_log: Lines for people in place of JSON.
         announce: Told the address once it is bound.
         stopping: Set it to stop from another thread.
@@ -45,10 +49,15 @@ def serve(
         BadInput: A domain is not declared, the address cannot be served, or another process takes the events.
         RunFailed: A domain has no champion, or its bundle is not what was sealed.
     """
+    from ml.serving.http.limits import Limits
     from ml.serving.http.server import serve as serve_http
 
+    sys.setswitchinterval(SWITCH_SECONDS)
+
     with open_services(domains, clock=clock, reader=reader) as services:
-        serve_http(services, host, port, human_log=human_log, stopping=stopping, announce=announce)
+        limits = Limits(per_second=per_second)
+        gc.freeze()  # what was opened stays: looking through it again and again would make requests wait
+        serve_http(services, host, port, limits=limits, human_log=human_log, stopping=stopping, announce=announce)
 
 
 @contextmanager
