@@ -12,14 +12,17 @@ from ml.domains import DEFAULT_DOMAIN
 items = typer.Typer()
 
 
-@items.command("land-items", epilog="Example: `slate land-items --file told.jsonl`")
+@items.command("land-items", epilog="Examples: `slate land-items` · `slate land-items --file told.jsonl`")
 def land_items(
-    file: Annotated[Path, typer.Option(help="One JSON object a line: item_id, and what is told of the item.")],
     domain: DomainOption = DEFAULT_DOMAIN,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="One JSON object a line: item_id, and what is told; default: what serving was told."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Land items as a further version of the catalogue; what is not told of a landed item stays."""
     from ml import steps
     from ml.serving.items import told_in
 
-    output.emit(steps.land_items(domain, told_in(file)), json, output.fields("Landed items"))
+    output.emit(steps.land_items(domain, told_in(file) if file else None), json, output.fields("Landed items"))

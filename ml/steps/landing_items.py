@@ -14,13 +14,16 @@ from ml.data.sql import identifier, literal
 from ml.logs import get_logger
 from ml.serving.items import kept_items
 from ml.steps.record import recorded
+from ml.steps.served_segments import told_items
 
 SLICE = "told while serving"
 log = get_logger(__name__)
 
 
 @recorded("land items")
-def land_items(domain: str, told: Iterable[tuple[int, str, bytes]], now: datetime | None = None) -> dict[str, Any]:
+def land_items(
+    domain: str, told: Iterable[tuple[int, str, bytes]] | None = None, now: datetime | None = None
+) -> dict[str, Any]:
     """Land what serving was told of items as a version of the catalogue, valid from the latest landed event on.
 
     What is not told of an item that has landed stays as its latest version says, so a champion trained later knows
@@ -28,7 +31,8 @@ def land_items(domain: str, told: Iterable[tuple[int, str, bytes]], now: datetim
 
     Args:
         domain: Whose items; its data must have landed.
-        told: What `Store.items_since` returns: (sequence number, item_id, JSON of a `NewItem`).
+        told: What `Store.items_since` returns: (sequence number, item_id, JSON of a `NewItem`); default: what the
+            closed segments of the event log tell.
         now: When this landing takes place (aware, UTC); default: the present.
 
     Returns:
@@ -38,9 +42,10 @@ def land_items(domain: str, told: Iterable[tuple[int, str, bytes]], now: datetim
     Raises:
         RunFailed: Nothing has landed for the domain.
     """
-    source, items = read_source(domain), merged(kept_items(told))
+    items = merged(kept_items(told_items(domain) if told is None else told))
     if not items:
         return {"domain": domain, "items": 0, "new": 0, "partition": None}
+    source = read_source(domain)
     with open_landing(domain, source.name, now or datetime.now(UTC)) as writer:
         frame = _frame(items)
         writer.connection.register("told", frame)

@@ -1,4 +1,4 @@
-"""What was served comes back as data: events and impressions into the landing zone, beside what its loader landed."""
+"""What was served comes back as data: items, events and impressions into the landing zone, beside what its loader landed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
@@ -18,6 +18,7 @@ from ml.data.sql import identifier, literal, literals
 from ml.logs import get_logger
 from ml.serving.events import LiveEvent
 from ml.serving.impression_parts import impressions_folder, parts, seal_abandoned
+from ml.steps.landing_items import land_items
 from ml.steps.record import recorded
 from ml.steps.served_segments import closed_segments
 
@@ -27,9 +28,10 @@ log = get_logger(__name__)
 
 
 def land_served(domain: str) -> dict[str, Any]:
-    """Land events, then impressions; nothing happens where nothing was served."""
+    """Land what was told of items, then events, then impressions; nothing happens where nothing was served."""
     return {
         "domain": domain,
+        "items": land_items(domain)["items"],
         "events": land_events(domain)["landed"],
         "impressions": land_impressions(domain)["landed"],
     }

@@ -1,31 +1,43 @@
-"""The closed segments of a domain's event log, read as events: what landing takes of it."""
+"""The closed segments of a domain's event log, as what landing takes of it: events, and items that were told of."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from zlib import crc32
 
-from ml.errors import RunFailed
 from ml.serving.events import LiveEvent
-from ml.settings import settings
-
-_CHECKSUM = 8  # hexadecimal digits before a space and the line's JSON
+from ml.serving.online.contract import user_key
+from ml.serving.online.opening import log_folder
+from ml.serving.online.records import Erase, ItemTold, Record, record_of
+from ml.serving.online.segments import lines_of, segments_in
 
 
 def closed_segments(domain: str) -> Iterator[Iterable[LiveEvent]]:
-    """The events of each segment that will never change, in order; notes beside events are left out.
+    """The events of each segment that will never change, in order, without those of users who were forgotten since.
 
     Raises:
         RunFailed: A line is corrupt: its segment was changed by somebody else.
     """
-    for path in sorted((settings().domain_path("serving", domain) / "events").glob("*.log")):
-        yield _events_of(path)
+    forgotten = {
+        record.user_key: sequence
+        for segment in _closed(domain)
+        for sequence, record in segment
+        if isinstance(record, Erase)
+    }
+    for segment in _closed(domain):
+        yield (
+            record
+            for sequence, record in segment
+            if isinstance(record, LiveEvent) and sequence > forgotten.get(user_key(record), 0)
+        )
 
 
-def _events_of(path: Path) -> Iterator[LiveEvent]:
-    with path.open("rb") as stream:
-        for number, framed in enumerate(stream, start=1):
-            line = framed[_CHECKSUM + 1 :].removesuffix(b"\n")
-            if framed[: _CHECKSUM + 1] != b"%08x " % crc32(line):
-                raise RunFailed(f"{path}, line {number} is corrupt: restore the segment from a copy, then land again")
-            if not line.startswith(b'{"note":'):  # of erasures and items; events have no such field
-                yield LiveEvent.of_line(line)
+def told_items(domain: str) -> Iterator[tuple[int, str, bytes]]:
+    """What the closed segments tell of items, as `Store.items_since` returns it, every time that they were told of."""
+    for segment in _closed(domain):
+        for sequence, record in segment:
+            if isinstance(record, ItemTold):
+                yield sequence, record.item_id, record.told
+
+
+def _closed(domain: str) -> Iterator[Iterator[tuple[int, Record]]]:
+    for segment in segments_in(log_folder(domain)):
+        if segment.last is not None:
+            yield ((segment.first + at, record_of(line)) for at, line in enumerate(lines_of(segment)))

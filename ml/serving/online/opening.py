@@ -15,6 +15,11 @@ def online_folder(domain: str) -> Path:
     return settings().domain_path("serving", domain)
 
 
+def log_folder(domain: str) -> Path:
+    """Where a domain's event log lies."""
+    return online_folder(domain) / "log"
+
+
 @overload
 def open_live(domain: str, *, reader: Literal[False] = False, now: Now = ...) -> Live: ...
 @overload
@@ -34,7 +39,7 @@ def open_live(domain: str, *, reader: bool = False, now: Now = system_now) -> Li
     seconds = settings().store_timeout_ms / 1000
     if reader:
         return LiveView(open_store(domain, reader=True), seconds)
-    log = EventLog(online_folder(domain) / "log")
+    log = EventLog(log_folder(domain))
     try:
         return Live(log, open_store(domain), seconds, now)
     except BaseException:
