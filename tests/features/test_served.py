@@ -34,8 +34,8 @@ def slate(name: str, user: str | None, at: datetime, *items: str, placement: str
         for place, item in enumerate(items, start=1)
     )
     return ServedSlate(
-        name, "retail", placement, user, 4, None, shown, to_micros(at), session_id=f"{name}/visit",
-        context={"device": "phone"}, degraded="cached_slate" if user is None else None,
+        name, "retail", placement, user, 4, "cached_slate" if user is None else None, shown, to_micros(at),
+        session_id=f"{name}/visit", context={"device": "phone"},
     )  # fmt: skip
 
 
