@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test bench lock clean
+.PHONY: help setup demo serve ui test bench lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 
 demo: setup ## Turn the wheel of one domain through Airflow: make demo DOMAIN=retail
 	$(BIN)/slate demo --domain $(DOMAIN)
+
+serve: setup ## Serve the demo's champion over HTTP on loopback, at the time at which its data end, until Ctrl-C
+	$(BIN)/slate serve --domain $(DOMAIN) --clock data --plain
 
 ui: setup ## Serve Airflow, MLflow and the reports on loopback until Ctrl-C
 	$(BIN)/slate ui --domain $(DOMAIN)

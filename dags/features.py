@@ -20,6 +20,12 @@ def land(domain: str) -> dict[str, Any]:
     return steps.land(domain)
 
 
+@task
+def land_served(domain: str) -> dict[str, Any]:
+    """Land the events and impressions of what was served, where anything was."""
+    return steps.land_served(domain)
+
+
 @task(**GATE)
 def validate_landing(domain: str, as_of: str) -> dict[str, Any]:
     """Refuse bad data before anything is made of it."""
@@ -64,7 +70,7 @@ def features(domain: Domain) -> None:
         planned = plan(domain.name, AS_OF)
         todo = prepare(planned)
         built = dbt_tasks(domain.name, planned["vars"], todo["full_refresh"])
-        chain(land(domain.name), validate_landing(domain.name, AS_OF), planned, todo, built)
+        chain(land(domain.name), land_served(domain.name), validate_landing(domain.name, AS_OF), planned, todo, built)
         chain(built, [validate_marts(planned), document_marts(planned)], published(planned))
 
 

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +31,17 @@ class Settings(BaseSettings):
         None, description="Where the DuckDB files lie; default: warehouse/ under home."
     )
     tracking_uri: str | None = Field(None, description="MLflow server; default: SQLite under home.")
+    online_store: SecretStr | None = Field(
+        None,
+        description="Redis that holds what happened lately, such as redis://host:6379/0; default: LMDB under home.",
+    )
+    store_timeout_ms: int = Field(20, ge=1, description="How long a request waits for the online store.")
+    write_token: SecretStr | None = Field(
+        None, description="What senders of events show to the server; none: it serves loopback alone."
+    )
+    admin_token: SecretStr | None = Field(
+        None, description="What whoever changes items or forgets users shows; none: it serves loopback alone."
+    )
     approval_required: bool = Field(False, description="Ask a person in Airflow before the champion changes.")
 
     def domain_path(self, room: str, domain: str) -> Path:

@@ -23,6 +23,7 @@ from ml.data.vocabulary import Vocabulary
 from ml.domains.domain import Outputs
 from ml.errors import BadInput, RunFailed
 from ml.features.store import Snapshot
+from ml.features.trace_log import TraceLog, load_traces
 from ml.ranking.recommender import Recommender
 from ml.reranking.removal import STEPS
 from ml.reranking.reranker import Reranked
@@ -90,6 +91,15 @@ class Bundle:
     def visible(self) -> Visibility:
         """What its models see of requests; whoever learns from the bundle's data for it keeps to the same."""
         return self.recommender.visible
+
+    @cached_property
+    def traces(self) -> TraceLog:
+        """What everybody did, from which features are computed at any later instant, mapped when first asked for.
+
+        Raises:
+            RunFailed: The bundle was sealed without traces.
+        """
+        return load_traces(self.path / "traces")
 
     @cached_property
     def names(self) -> list[str]:
@@ -164,6 +174,17 @@ class Bundle:
         """The retrievers that a bit mask of `Slates.sources` names."""
         return tuple(name for place, name in enumerate(self.recommender.names) if bits >> place & 1)
 
+    @cached_property
+    def pinned(self) -> frozenset[str]:
+        """The items that are pinned somewhere."""
+        return frozenset(pin.item_id for pin in self.policy.reranker.policy.pins)
+
+    @staticmethod
+    def reasons(rank: int, explored: bool, pinned: bool) -> tuple[str, ...]:
+        """How an item came to its place, in words; `rank` counts from 0, -1: none."""
+        ranked = f"ranked {rank + 1} of the candidates" if rank >= 0 else "no candidate of the ranker"
+        return (ranked, *(["drawn by chance"] if explored else []), *(["pinned"] if pinned else []))
+
     def _slate(self, user_id: str, answer: Answer, row: int) -> Slate:
         removal = answer.reranked.removal
         removed = dict(zip(STEPS, removal.counts[row].tolist(), strict=True))
@@ -171,22 +192,17 @@ class Bundle:
         return Slate(user_id, items, answer.reranked.shortfall(row), removed, answer.rules_of(row))
 
     def _row(self, slates: Reranked, row: int) -> Iterator[Placed]:
-        pins = {pin.item_id for pin in self.policy.reranker.policy.pins}
         for place in np.flatnonzero(slates.item[row] >= 0):
             item = self._item(*(getattr(slates, name)[row, place] for name in ("item", "score", "sources")))
-            told = _reasons(int(slates.rank[row, place]), bool(slates.explored[row, place]), item.item_id in pins)
+            told = self.reasons(
+                int(slates.rank[row, place]), bool(slates.explored[row, place]), item.item_id in self.pinned
+            )
             propensity = float(slates.propensity[row, place])
             yield Placed(**vars(item), position=int(place) + 1, propensity=propensity, reasons=told)
 
     def _item(self, item: int, score: float, bits: int) -> Recommended:
         told = float(score) if np.isfinite(score) else None
         return Recommended(str(self.items.ids[item]), self.names[item], told, self.sources(int(bits)))
-
-
-def _reasons(rank: int, explored: bool, pinned: bool) -> tuple[str, ...]:
-    """How an item came to its place, in words."""
-    ranked = f"ranked {rank + 1} of the candidates" if rank >= 0 else "no candidate of the ranker"
-    return (ranked, *(["drawn by chance"] if explored else []), *(["pinned"] if pinned else []))
 
 
 def open_bundle(path: Path) -> Bundle:

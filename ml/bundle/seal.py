@@ -16,6 +16,8 @@ from ml.data.dataset import Dataset, requests_for
 from ml.data.feeds import supplied
 from ml.data.windows import to_micros
 from ml.features.store import FeatureStore
+from ml.features.trace_log import save_traces
+from ml.features.trace_reading import read_traces
 from ml.logs import get_logger
 from ml.ranking.recommender import Recommender
 from ml.retrieval.contract import State
@@ -70,6 +72,7 @@ def _write(folder: Path, parts: Sealed, *, seed: int) -> dict[str, Any]:
     recommender.save(folder / "recommender")
     save_fields(folder / "snapshot", snapshot)
     save_fields(folder / "log", dataset.log)
+    save_traces(folder / "traces", read_traces(dataset, parts.features))
     told = supplied(dataset)
     save_knowledge(folder / "knowledge", told.knowledge)
     save_policy(folder, dataset.domain, told.shelf)
@@ -83,7 +86,7 @@ def _write(folder: Path, parts: Sealed, *, seed: int) -> dict[str, Any]:
     described = {
         "domain": dataset.domain.name, "slate_size": dataset.domain.slate_size,
         "as_of": dataset.windows.as_of.isoformat(), "model_inputs": recommender.visible.inputs,
-        "outputs": dataset.knowledge.outputs,
+        "outputs": dataset.knowledge.outputs, "source": dataset.source.model_dump(mode="json"),
     }  # fmt: skip
     return {**described, "retrievers": list(recommender.names), "counts": counts, "index": indexed}
 

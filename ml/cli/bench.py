@@ -54,6 +54,14 @@ def bench_index(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False)
     output.emit(steps.compare_indexes(domain), json, output.records("Indexes"))
 
 
+@bench.command("ranker", epilog="Example: `slate bench ranker --json`")
+def bench_ranker(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) -> None:
+    """Speed of the champion's trees: XGBoost's own predictor beside the flat forest that serves."""
+    from ml import steps
+
+    output.emit(steps.bench_ranker(domain), json, output.records("Ranker"))
+
+
 @bench.command(
     "sessions",
     epilog="Example: `slate bench sessions --train train.parquet --test test.parquet --config diginetica --json`",
@@ -221,3 +229,30 @@ def bench_early_interest(domain: DomainOption = DEFAULT_DOMAIN, seed: SeedOption
     from ml import steps
 
     output.emit(steps.bench_early_interest(domain, seed=seed), json, output.early_interest)
+
+
+@bench.command(
+    "feedback-loop",
+    epilog="Examples: `slate bench feedback-loop --json` · `slate bench feedback-loop --write docs/feedback-loop.md`",
+)
+def bench_feedback_loop(
+    seeds: Annotated[int, typer.Option(help="Simulations of each policy.")] = 8,
+    write: WriteOption = None,
+    json: JsonOption = False,
+) -> None:
+    """How a simulated shop narrows that learns from what it showed, with and without exploration."""
+    from ml import steps
+    from ml.steps.feedback_loop_page import write_feedback_loop
+
+    found = steps.bench_feedback_loop(seeds)
+    if write:
+        write_feedback_loop(found, write)
+    output.emit(found, json, output.feedback_loop)
+
+
+@bench.command("traces", epilog="Example: `slate bench traces --json`")
+def bench_traces(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) -> None:
+    """How long features of users and of items take at any moment, on the published features."""
+    from ml import steps
+
+    output.emit(steps.bench_traces(domain), json, output.records("Features from traces, one thread"))

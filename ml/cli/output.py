@@ -309,3 +309,12 @@ def ceiling(document: Mapping[str, Any]) -> Iterable[Table]:
             for row in rows
         ]
         yield table(title, ("model", "kind", "cases", "map@7 (low, high)", "share of the ceiling (low, high)"), cells)
+
+
+def feedback_loop(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render each round of each policy, and what exploration changes in the last one."""
+    measures = list(document["difference"])
+    rounds = [(name, turn, each) for name, found in document["rounds"].items() for turn, each in enumerate(found, 1)]
+    rows = [*rounds, ("difference", len(rounds) // 2, document["difference"])]
+    body = [(name, turn, *(f"{each[measure]['mean']:.3f}" for measure in measures)) for name, turn, each in rows]
+    yield table("Feedback loop", ("exploration", "retraining", *measures), body)

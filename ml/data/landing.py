@@ -12,20 +12,23 @@ version stays, since what was known last month must not change today. `ml.data.l
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ml.artifacts import MANIFEST, read_json
 from ml.data.schema import INTERACTIONS, TABLES
-from ml.domains import Source
+from ml.data.windows import default_as_of, later
+from ml.domains import Protocol, Source
 from ml.errors import RunFailed
 from ml.settings import settings
 
 DATA = "data.parquet"
 NOTES = "notes.json"
 SUPERSEDED = "superseded"
+SERVED = "served:"  # begins the name of a slice that serving gave back; what follows identifies its content
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,11 @@ class Partition:
     def identity(self) -> str:
         """The hash that it landed with: what landing the same content again compares."""
         return self.landed_as or self.hash
+
+    @property
+    def served(self) -> bool:
+        """Whether it came back from serving; a loader landed all the others."""
+        return self.slice.startswith(SERVED)
 
     @property
     def data(self) -> Path:
@@ -101,11 +109,40 @@ def row_counts(domain: str) -> dict[str, int]:
 
 
 def data_end(domain: str) -> datetime:
-    """The latest landed event (aware, UTC); raises `RunFailed` where nothing has landed."""
-    ends = [part.max_occurred_at for part in partitions(domain, INTERACTIONS.name) if part.max_occurred_at]
+    """The latest event that a loader landed (aware, UTC); raises `RunFailed` where none has landed."""
+    ends = [part.max_occurred_at for part in _own(partitions(domain)) if part.max_occurred_at]
     if not ends:
         raise RunFailed(f"nothing has landed for {domain} in {landing_folder(domain)}. Run: slate land")
     return max(ends)
+
+
+def latest_as_of(domain: str, protocol: Protocol, landed: Sequence[Partition] | None = None) -> datetime:
+    """Where a run stands that was told no as-of: the end of the last day of which all is known.
+
+    A loader lands whole days. Served events prolong them up to the start of the day that is still being served, and
+    only where no more than a cadence lies between: a shop's data of years ago, served today, stay years old.
+
+    Args:
+        protocol: As the source needs it.
+        landed: Partitions, where they are at hand.
+
+    Raises:
+        RunFailed: No loader has landed any event.
+    """
+    landed = partitions(domain) if landed is None else landed
+    ends = [part.max_occurred_at for part in _own(landed) if part.max_occurred_at]
+    end = default_as_of(max(ends) if ends else data_end(domain), protocol)
+    served = [part for part in landed if part.served and part.table == INTERACTIONS.name]
+    spans = [(part.min_occurred_at, part.max_occurred_at) for part in served]
+    for first, last in sorted((first, last) for first, last in spans if first and last):
+        if first <= later(end, 1, protocol):
+            end = max(end, default_as_of(last, protocol) - timedelta(days=1))
+    return end
+
+
+def _own(landed: Sequence[Partition]) -> list[Partition]:
+    """The loader's events among partitions."""
+    return [part for part in landed if part.table == INTERACTIONS.name and not part.served]
 
 
 def read_source(domain: str) -> Source:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 VARCHAR, DOUBLE, TIMESTAMP, BOOLEAN = "VARCHAR", "DOUBLE", "TIMESTAMP", "BOOLEAN"
+INTEGER, NAMES = "INTEGER", "VARCHAR[]"
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,38 @@ USER_STATES = LandingTable(
     order=("valid_from", "user_id"),
 )
 
-TABLES: Mapping[str, LandingTable] = MappingProxyType(
+IMPRESSIONS = LandingTable(
+    "impressions",
+    MappingProxyType(
+        {
+            "slate_id": VARCHAR,
+            "user_id": VARCHAR,  # null: anonymous
+            "session_id": VARCHAR,
+            "item_id": VARCHAR,
+            "position": INTEGER,  # from 1
+            "score": DOUBLE,  # the ranker's; null: it was no candidate of the ranker
+            "sources": NAMES,  # the retrievers that found it
+            "propensity": DOUBLE,  # P(this item at this place | request), after all rules
+            "explored": BOOLEAN,  # drawn by chance
+            "rules": NAMES,  # that took a candidate of the slate, as `id@version`
+            "model_version": INTEGER,
+            "placement": VARCHAR,
+            "device": VARCHAR,
+            "channel": VARCHAR,
+            "degraded": VARCHAR,  # how far the answer had to step back; null: it did not
+            "shown_at": TIMESTAMP,
+        }
+    ),
+    order=("shown_at", "slate_id", "position"),
+    time="shown_at",
+)
+
+SOURCE_TABLES: Mapping[str, LandingTable] = MappingProxyType(
     {table.name: table for table in (INTERACTIONS, ITEMS, USERS, PLACEMENTS, USER_STATES)}
 )
+"""What a source of data may fill; impressions come from Slate's own serving alone."""
+
+TABLES: Mapping[str, LandingTable] = MappingProxyType({**SOURCE_TABLES, IMPRESSIONS.name: IMPRESSIONS})
 
 
 def absent_columns(supplied: Mapping[str, Collection[str]]) -> tuple[str, ...]:
@@ -130,7 +160,7 @@ def absent_columns(supplied: Mapping[str, Collection[str]]) -> tuple[str, ...]:
         supplied: The columns that the source fills, by landing table.
     """
     absent: dict[str, bool] = {}
-    for table in TABLES.values():
+    for table in SOURCE_TABLES.values():
         for column in table.columns:
             if table is INTERACTIONS or column not in INTERACTIONS.columns:
                 absent[column] = absent.get(column, True) and column not in supplied.get(table.name, ())

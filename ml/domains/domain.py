@@ -85,6 +85,15 @@ class DataRules(Frozen):
     event_types: tuple[str, ...] = Field(description="Every event type that the source may send.")
 
 
+class Attribution(Frozen):
+    """Which events a served slate brought about: those that name it, for an item of it, soon enough after it."""
+
+    window_days: int = Field(7, ge=1, le=365, description="Days from the moment at which the slate was shown.")
+    clicks: tuple[str, ...] = Field(
+        (), description="Events that say that the item was chosen; none named: all that have a weight."
+    )
+
+
 class Holdings(Frozen):
     """Events after which a user has an item, and after which no longer; a domain of goods that are used up has none."""
 
@@ -127,6 +136,7 @@ class Domain(Frozen):
         (),
         description="The events that are done online, as by a visitor of a site; with none, inputs are never parted.",
     )
+    attribution: Attribution = Attribution()
     holdings: Holdings = Holdings()
     outputs: Outputs = Field(
         "mixed", description="Items that a slate may hold: those the user has not (`new`), has (`owned`), or any."
@@ -172,6 +182,12 @@ class Domain(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _clicks_are_sent(self) -> Self:
+        if unknown := sorted(set(self.attribution.clicks) - set(self.data_rules.event_types)):
+            raise ValueError(f"attribution.clicks {unknown[0]!r}: correct it or add it to `data_rules.event_types`")
+        return self
+
+    @model_validator(mode="after")
     def _fairness_has_what_it_judges(self) -> Self:
         if self.fairness is None:
             return self
@@ -193,6 +209,12 @@ class Domain(Frozen):
         """The types of event whose times rules, re-ranking and campaigns read, sorted."""
         read = (self.eligibility.event_types, self.reranking.event_types, self.campaigns.event_types)
         return tuple(sorted({kind for kinds in read for kind in kinds}))
+
+    @property
+    def clicking_events(self) -> tuple[str, ...]:
+        """The types of event that say that an item of a slate was chosen; the targets are among them, sorted."""
+        weighted = (kind for kind, weight in self.event_weights.items() if weight > 0)
+        return tuple(sorted({*(self.attribution.clicks or weighted), *self.target_events}))
 
     def facts_of_models(self, *, guarded: bool) -> tuple[str, ...]:
         """The facts of users that a model may read.

@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from ml.data.schema import TABLES
+from ml.data.schema import SOURCE_TABLES
 from ml.domains.frozen import Frozen
 from ml.errors import BadInput
 from ml.settings import settings
 
 KNOWN_USER = "known_user"  # the events mart's word for "the source says who it was"
-CONTRACT_COLUMNS = frozenset(column for table in TABLES.values() for column in table.columns) | {KNOWN_USER}
+CONTRACT_COLUMNS = frozenset(column for table in SOURCE_TABLES.values() for column in table.columns) | {KNOWN_USER}
 FIRSTS = ("opens_session", "opens_pair")
 FLAGS = Literal["opens_session", "opens_pair", "promoted", "private_brand"]
 PLACEMENTS_MART = "item_placements"

@@ -25,6 +25,7 @@ MARTS = {
     "user_item_features": ("as_of", "user_id", "item_id"),
     "user_category_features": ("as_of", "user_id", "category"),
     "item_placements": ("as_of", "place_id", "item_id"),
+    "impressions": ("shown_at", "slate_id", "position"),
 }
 
 

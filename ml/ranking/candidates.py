@@ -47,33 +47,18 @@ def merge(rankings: Mapping[str, Ranking], quotas: Mapping[str, int], maximum: i
     Where there are more, those with the best rank at any retriever stay: each retriever's best finds survive,
     whatever the scale of its scores.
     """
+    from ml.ranking.merge_kernel import merge as write
+
     names = tuple(rankings)
-    parts = [_flat(rankings[name], quotas[name], source) for source, name in enumerate(names)]
-    row, item, rank, score, source = (np.concatenate(column) for column in zip(*parts, strict=True))
-    requests = len(next(iter(rankings.values())).item)
-    width = int(item.max(initial=0)) + 1
-    key, at = np.unique(row * width + item, return_inverse=True)
-    scores = np.full((len(key), len(names)), np.nan, np.float32)
-    ranks = np.full((len(key), len(names)), np.nan, np.float32)
-    scores[at, source], ranks[at, source] = score, rank
-    offsets = np.searchsorted(key, np.arange(requests + 1) * width).astype(np.int64)
-    merged = Candidates(names, offsets, (key % width).astype(np.int32), scores, ranks)
-    return merged.where(_within(merged, maximum))
-
-
-def _flat(ranking: Ranking, quota: int, source: int) -> tuple[Ints, Ints, Floats, Floats, Ints]:
-    item, score = ranking.item[:, :quota], ranking.score[:, :quota]
-    row, rank = np.nonzero(item >= 0)
-    found = item[row, rank].astype(np.int64)
-    return row, found, rank.astype(np.float32), score[row, rank], np.full(len(row), source)
-
-
-def _within(candidates: Candidates, maximum: int) -> Bools:
-    """Which candidates are among the `maximum` best-ranked of their request."""
-    rows = candidates.rows
-    best = np.nanmin(candidates.rank, axis=1) if len(rows) else np.zeros(0)
-    order = np.lexsort((candidates.item, best, rows))
-    place = np.empty(len(rows), np.int64)
-    place[order] = np.arange(len(rows)) - candidates.offsets[rows[order]]
-    keep: Bools = place < maximum
-    return keep
+    items = [rankings[name].item[:, : quotas[name]] for name in names]
+    found = np.ascontiguousarray(np.concatenate(items, axis=1), np.int32)
+    said = np.concatenate([rankings[name].score[:, : quotas[name]] for name in names], axis=1, dtype=np.float32)
+    widths = [each.shape[1] for each in items]
+    source, place = np.repeat(np.arange(len(names)), widths), np.concatenate([np.arange(width) for width in widths])
+    most = len(found) * min(maximum, found.shape[1])
+    counts, item = np.zeros(len(found), np.int64), np.empty(most, np.int32)
+    score, rank = (np.full((most, len(names)), np.nan, np.float32) for _ in range(2))
+    width = int(found.max(initial=-1)) + 1
+    write(found, said, source, place.astype(np.float32), width, maximum, counts, item, score, rank)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    return Candidates(names, offsets, item[: offsets[-1]], score[: offsets[-1]], rank[: offsets[-1]])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -12,6 +13,7 @@ from ml.artifacts import read_json, write_json
 from ml.data.arrays import Floats, Ints
 from ml.domains.frozen import Frozen
 from ml.ranking.contract import DESCRIPTION, LabelledFrame, dcg, ndcg
+from ml.ranking.forest import Forest
 from ml.ranking.frame import Frame
 from ml.searched import Searched
 
@@ -101,8 +103,15 @@ class LambdaMart:
         if not len(frame.values):
             return np.zeros(0, np.float32)
         values = np.ascontiguousarray(frame.select(self.features))
+        if self.forest is not None:
+            return self.forest.predict(values)
         scores: Floats = self.booster.inplace_predict(values, validate_features=False).astype(np.float32)
         return scores
+
+    @cached_property
+    def forest(self) -> Forest | None:
+        """The trees as flat arrays; None where they are too deep for that."""
+        return Forest.of(self.booster)
 
     def importance(self) -> dict[str, float]:
         """Total gain of each feature, most important first."""

@@ -21,6 +21,11 @@ class Choice:
     risk: Temper | None = None
     interests: Sequence[str] = ()
 
+    @property
+    def made(self) -> bool:
+        """Whether anything was chosen."""
+        return bool(self.risk or self.interests)
+
     def fits(self, policy: Reranking, catalogue: Catalogue) -> Bools:
         """(I,) which items the person would see.
 

@@ -67,16 +67,16 @@ def removal(
     outside = np.zeros(pool.item.shape, bool)
     steps: tuple[Bools, ...] = (
         ~allowed,
-        ~choice.fits(policy, catalogue)[pool.item],
-        _scarce(policy.stock, catalogue)[pool.item] if policy.stock else outside,
+        ~choice.fits(policy, catalogue)[pool.item] if choice.made else outside,
+        _scarce(policy.stock, catalogue, pool.item) if policy.stock else outside,
         _bought_lately(policy.repeats, intervals, pool.item, requests) if policy.repeats else outside,
         _declined(policy.declined, pool.item, requests) if policy.declined else outside,
     )
     return Removal(sum((step.astype(np.int64) << bit for bit, step in enumerate(steps)), np.int64(0)) * there, there)
 
 
-def _scarce(policy: Stock, catalogue: Catalogue) -> Bools:
-    stock = catalogue.number(STOCK)
+def _scarce(policy: Stock, catalogue: Catalogue, item: Indices) -> Bools:
+    stock = catalogue.number(STOCK)[item]
     return np.where(np.isnan(stock), not policy.keep_unknown, stock <= policy.minimum)
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ml.data.arrays import Floats, Strings
+from ml.data.arrays import Floats, Ints, Strings
 from ml.data.dataset import Log
 from ml.data.requests import Requests
 from ml.domains.frozen import Frozen
@@ -97,12 +97,27 @@ class Content(Stored):
 
     def score(self, requests: Requests) -> Floats:
         """(R, items) cosines; `-inf` for items without a vector, and without a history that has one."""
-        vectors = self.request_vectors(requests)
-        scores = vectors @ self.item_vectors.T
-        liked = np.float32(self.parameters.popularity_share) * self.popularity
-        scores += np.where(self.item_vectors.any(axis=1), liked, np.float32(-np.inf))
+        vectors, (readings, reading) = self.request_vectors(requests), self._readings
+        scores: Floats = np.take(vectors @ readings.T, reading, axis=1)
+        scores += self._liked
         scores[~vectors.any(axis=1)] = -np.inf
         return scores
+
+    @cached_property
+    def _liked(self) -> Floats:
+        """(items,) what popularity adds; `-inf` for items without a vector."""
+        liked = np.float32(self.parameters.popularity_share) * self.popularity
+        return np.where(self.item_vectors.any(axis=1), liked, np.float32(-np.inf))
+
+    @cached_property
+    def _readings(self) -> tuple[Floats, Ints]:
+        """The distinct item vectors, and which of them each item (items,) has: thousands of products read the same."""
+        vectors = np.ascontiguousarray(self.item_vectors)
+        mark = vectors.astype(np.float64) @ np.random.default_rng(0).normal(size=vectors.shape[1])
+        _, first, reading = np.unique(mark, return_index=True, return_inverse=True)
+        if not np.array_equal(vectors[first][reading], vectors):  # two that differ have one mark
+            return vectors, np.arange(len(vectors))
+        return np.ascontiguousarray(vectors[first]), reading
 
     def request_vectors(self, requests: Requests) -> Floats:
         """(R, D) decayed means of the history's item vectors, of length one."""

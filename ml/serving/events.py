@@ -1,7 +1,7 @@
 """Events as serving takes them in: the landing contract's columns, typed, and as one line of JSON."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 
@@ -26,11 +26,14 @@ class LiveEvent:
 
     def line(self) -> bytes:
         """JSON without what is not known, and without a line break."""
-        told = {name: value for name, value in asdict(self).items() if value is not None}
+        told = {name: value for name, value in vars(self).items() if value is not None}
         return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
     def of_line(cls, line: bytes) -> Self:
         """What `line` wrote; raises `ValueError` (no JSON) or `TypeError` (a field is missing)."""
         told: dict[str, Any] = json.loads(line)
-        return cls(**{each.name: told[each.name] for each in fields(cls) if each.name in told})
+        return cls(**{name: told[name] for name in _NAMES & told.keys()})
+
+
+_NAMES = {each.name for each in fields(LiveEvent)}

@@ -14,6 +14,7 @@ from ml.artifacts import MANIFEST, built_beside, digest, file_digest, write_json
 from ml.bundle.bundle import Bundle
 from ml.bundle.policy import Answer, Asking
 from ml.data.arrays import Strings
+from ml.data.impressions import IMPRESSION, NAMES
 from ml.domains import get_domain
 from ml.domains.domain import Outputs
 from ml.logs import get_logger
@@ -27,14 +28,6 @@ from ml.tracking.registry import Version
 ANONYMOUS = "session:"  # how the marts name the user of a session that nobody signed in to
 SLATES, DECISIONS = "slates.parquet", "decisions.parquet"
 CHUNK = 4_096  # users answered at once: some hundred thousand decisions are held in memory
-NAMES = pa.list_(pa.string())
-IMPRESSION = pa.schema(
-    [
-        ("slate_id", pa.string()), ("user_id", pa.string()), ("item_id", pa.string()), ("position", pa.int32()),
-        ("score", pa.float32()), ("sources", NAMES), ("propensity", pa.float64()), ("explored", pa.bool_()),
-        ("rules", NAMES), ("model_version", pa.int32()), ("shown_at", pa.timestamp("us")), ("clicked", pa.bool_()),
-    ]
-)  # fmt: skip
 DECISION = pa.schema(
     [
         ("slate_id", pa.string()), ("user_id", pa.string()), ("item_id", pa.string()), ("rank", pa.int32()),

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from ml.artifacts import build, digest, file_digest, write_json
-from ml.data.landing import Partition, partitions, read_source
-from ml.data.windows import Windows, default_as_of, parse_as_of
+from ml.data.landing import Partition, latest_as_of, partitions, read_source
+from ml.data.windows import Windows, parse_as_of
 from ml.domains import Protocol, Source, get_domain
 from ml.errors import BadInput, RunFailed
 from ml.features import warehouse
@@ -49,14 +49,19 @@ def plan(domain: str, as_of: str | None = None) -> dict[str, Any]:
         BadInput: The as-of is no date, or lies before all data.
         RunFailed: Nothing has landed.
     """
-    protocol = read_source(domain).applied_to(get_domain(domain)).protocol
-    landed = partitions(domain)
+    declared = read_source(domain).applied_to(get_domain(domain))
+    protocol, landed = declared.protocol, partitions(domain)
     moment = _as_of(domain, as_of, protocol, landed)
     snapshots = Windows.of(moment, protocol).snapshots
     variables: dict[str, Any] = {
         **dbt_identity(domain),
         "snapshots": [at.replace(tzinfo=None).isoformat(" ") for at in snapshots],
         "day_starts_at_hour": protocol.day_starts_at_hour,
+        "attribution": {
+            "window_days": declared.attribution.window_days,
+            "clicks": list(declared.clicking_events),
+            "conversions": sorted(declared.target_events),
+        },
         "definitions": digest(_project_files(settings().dbt_project, sql_only=True)),
     }
     inputs = [variables, _project_files(settings().dbt_project), sorted((part.table, part.hash) for part in landed)]
@@ -70,7 +75,7 @@ def plan(domain: str, as_of: str | None = None) -> dict[str, Any]:
 
 def _as_of(domain: str, given: str | None, protocol: Protocol, landed: list[Partition]) -> datetime:
     first, last = landed_span(domain, landed)
-    moment = parse_as_of(given, protocol) if given else default_as_of(last, protocol)
+    moment = parse_as_of(given, protocol) if given else latest_as_of(domain, protocol, landed)
     if moment <= first:
         raise BadInput(f"as-of {_iso(moment)} is not after the first event; {domain} has {_iso(first)} to {_iso(last)}")
     return moment
@@ -187,6 +192,7 @@ def publish_features(plan: Plan, current: bool = True) -> str:
         "domain": domain,
         "snapshots": fingerprints,
         "source": source.model_dump(mode="json"),
+        "attribution": plan["vars"]["attribution"],
         "writer": file_digest(Path(warehouse.__file__)),
     }
     path = build("features", inputs, partial(_write_marts, plan, source, digest(fingerprints)))

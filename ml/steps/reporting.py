@@ -14,7 +14,7 @@ from ml.bundle.bundle import Bundle
 from ml.bundle.translation import judged_on
 from ml.data.arrays import Strings
 from ml.data.dataset import Dataset
-from ml.data.landing import partitions
+from ml.data.landing import latest_as_of, partitions
 from ml.data.windows import to_micros
 from ml.evaluation.protocol import RecommenderModel
 from ml.features.store import FeatureStore
@@ -24,6 +24,8 @@ from ml.monitoring.feature_drift import Drift, drift_of, feature_windows
 from ml.monitoring.library import Page, Window, evidently_version
 from ml.monitoring.periods import Periods
 from ml.monitoring.quality import quality_page
+from ml.monitoring.served import served
+from ml.monitoring.served_page import write_served
 from ml.monitoring.shelf import publish_files, publish_snapshots, write_pages
 from ml.monitoring.verdict import Findings, Verdict, judge
 from ml.settings import settings
@@ -46,7 +48,8 @@ def report(domain: str) -> dict[str, Any]:
 
     Returns:
         `domain`, `as_of`, `drifted_share`, `drifted` (`mart.feature`), `drifted_predictions`, `quality_ratio` (null
-        where there is nothing to compare), `retrain`, `reasons`, `reports` (paths), `champion` (version or null).
+        where there is nothing to compare), `retrain`, `reasons`, `reports` (paths), `champion` (version or null),
+        `served` (figures of the slates shown in the last window, `ml.monitoring.served`; null: nothing was served).
 
     Raises:
         RunFailed: There are no features yet.
@@ -59,7 +62,10 @@ def report(domain: str) -> dict[str, Any]:
     verdict = judge(found, dataset.domain.drift, champion=champion is not None, newer=newer)
     for reason in verdict.reasons:
         log.info(reason)
-    return _publish(dataset, made, _answer(dataset, champion, found, verdict))
+    shown = manifest(made)["served"]
+    if shown is None:
+        log.info("nothing was served in the last window")
+    return _publish(dataset, made, _answer(dataset, champion, found, verdict) | {"served": shown})
 
 
 def _inputs(dataset: Dataset, champion: Version | None) -> dict[str, Any]:
@@ -80,7 +86,10 @@ def _make(dataset: Dataset, champion: Version | None, folder: Path) -> dict[str,
     quality = _quality(dataset, answers, periods) if answers else None
     pages = [drift.page for drift in (*drifts.values(), predictions) if drift] + ([quality] if quality else [])
     write_pages(folder, pages)
-    return {"found": _found(drifts, predictions, answers).as_dict(), "periods": periods.as_dict()}
+    shown = served(dataset, periods.last, seed=SEED)
+    write_served(folder, shown)
+    found = _found(drifts, predictions, answers).as_dict()
+    return {"found": found, "periods": periods.as_dict(), "served": shown["all"]}
 
 
 @dataclass(frozen=True)
@@ -143,8 +152,11 @@ def _found(drifts: Mapping[str, Drift], predictions: Drift | None, answers: _Com
 
 def _newer_data(dataset: Dataset, champion: Version) -> str | None:
     """The last instant of what has landed or was published after the champion's as-of."""
-    ends = [part.max_occurred_at for part in partitions(dataset.domain.name, "interactions") if part.max_occurred_at]
-    newest = max([dataset.windows.as_of, *ends])
+    landed = partitions(dataset.domain.name)
+    # Served events that no run would reach by itself are no reason to train again.
+    reached = [latest_as_of(dataset.domain.name, dataset.domain.protocol, landed)] if landed else []
+    ends = [part.max_occurred_at for part in landed if part.table == "interactions" and part.max_occurred_at]
+    newest = max([dataset.windows.as_of, *(end for end in ends if reached and end <= reached[0])])
     return _iso(newest) if newest > datetime.fromisoformat(champion.as_of) else None
 
 
@@ -165,6 +177,8 @@ def _publish(dataset: Dataset, made: Path, answer: dict[str, Any]) -> dict[str, 
     publish_snapshots(made, settings().home / "evidently", domain.name, domain.title, answer["as_of"])
     write_json(folder / "summary.json", answer | {"periods": manifest(made)["periods"]})
     metrics = {name: answer[name] for name in ("drifted_share", "quality_ratio") if answer[name] is not None}
+    if answer["served"]:
+        metrics |= {f"served_{name}": answer["served"][name]["mean"] for name in ("ctr", "conversion")}
     files = [*paths, folder / "summary.json"]
     runs.log_report(domain.name, f"monitor {answer['as_of']}", metrics, key=made.name, files=files)
     return answer | {"reports": [str(path) for path in files]}

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ml.data.landing import data_end, read_source
-from ml.data.windows import default_as_of, parse_as_of
+from ml.data.landing import latest_as_of, read_source
+from ml.data.windows import parse_as_of
 from ml.domains import get_domain
 from ml.logs import get_logger
 from ml.steps.record import recorded
@@ -33,7 +33,7 @@ def validate_landing(domain: str, as_of: str | None = None, accept_new_categorie
     """
     declared = read_source(domain).applied_to(get_domain(domain))
     protocol = declared.protocol
-    end = parse_as_of(as_of, protocol) if as_of else default_as_of(data_end(domain), protocol)
+    end = parse_as_of(as_of, protocol) if as_of else latest_as_of(domain, protocol)
     return _told(judge_landing(declared, end, accept_new_categories))
 
 

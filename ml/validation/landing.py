@@ -5,9 +5,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from ml.data.landing import Partition, partitions
-from ml.data.schema import TABLES
+from ml.data.schema import INTERACTIONS, TABLES
 from ml.data.sql import literals
-from ml.domains import Domain
+from ml.data.windows import default_as_of
+from ml.domains import Domain, Protocol
 from ml.settings import settings
 from ml.validation.categories import accept_categories, known_categories
 from ml.validation.checkpoint import run_suites
@@ -48,16 +49,28 @@ def last_full_day(as_of: datetime, day_starts_at_hour: int) -> date:
     return (as_of - timedelta(hours=day_starts_at_hour)).date() - timedelta(days=1)
 
 
+def _judged_day(landed: Sequence[Partition], as_of: datetime, protocol: Protocol) -> date:
+    """The day whose volume is judged: what is served goes on after the loader's last day, which is then the one."""
+    hour = protocol.day_starts_at_hour
+    events = [part for part in landed if part.table == INTERACTIONS.name]
+    ends = [part.max_occurred_at for part in events if part.max_occurred_at and not part.served]
+    if not ends or not any(part.served for part in events):
+        return last_full_day(as_of, hour)
+    return last_full_day(min(as_of, default_as_of(max(ends), protocol)), hour)
+
+
 def _lay_out(scratch: Scratch, domain: Domain, as_of: datetime) -> None:
     landed = partitions(domain.name)
-    scratch.execute("create table partitions (filename varchar, partition varchar, landed_at timestamp)")
+    scratch.execute(
+        "create table partitions (filename varchar, partition varchar, landed_at timestamp, served boolean)"
+    )
     for part in landed:
-        row = (str(part.data), part.hash, part.landed_at.replace(tzinfo=None))
-        scratch.execute("insert into partitions values (?, ?, ?)", row)
+        row = (str(part.data), part.hash, part.landed_at.replace(tzinfo=None), part.served)
+        scratch.execute("insert into partitions values (?, ?, ?, ?)", row)
     for table in TABLES:
         view_of_partitions(scratch, table, [part for part in landed if part.table == table])
     facts: dict[str, Any] = {
-        "last_day": last_full_day(as_of, domain.protocol.day_starts_at_hour),
+        "last_day": _judged_day(landed, as_of, domain.protocol),
         "day_starts_at_hour": domain.protocol.day_starts_at_hour,
         "minimum_volume_ratio": domain.data_rules.minimum_volume_ratio,
         "volume_rule_starts_at": domain.data_rules.volume_rule_starts_at,
@@ -66,7 +79,7 @@ def _lay_out(scratch: Scratch, domain: Domain, as_of: datetime) -> None:
 
 
 def view_of_partitions(scratch: Scratch, table: str, landed: Sequence[Partition]) -> None:
-    """A view of a table's partitions; each row tells its partition and when that landed."""
+    """A view of a table's partitions; each row tells its partition, when that landed and whether it was served."""
     files = literals(part.data for part in landed)
     scratch.execute(
         f"create view {table} as select * exclude (filename) "

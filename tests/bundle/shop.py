@@ -46,14 +46,13 @@ def make_features(folder: Path, as_of: datetime = AS_OF, users: int = USERS, ite
     folder.mkdir(parents=True)
     events = purchases(as_of, users, items)
     events.to_parquet(folder / "events.parquet")
-    known = events.merge(catalogue(items), on="item_id")
     catalogue(items).to_parquet(folder / "items.parquet")
     moments = Windows.of(as_of, PROTOCOL).snapshots
     for mart, keys in {
         "user_features": ["user_id"], "item_features": ["item_id"], "user_item_features": ["user_id", "item_id"],
         "user_category_features": ["user_id", "category"],
     }.items():  # fmt: skip
-        parts = [_counted(known, keys, moment) for moment in moments]
+        parts = [_counted(events, keys, moment) for moment in moments]
         pd.concat(parts).to_parquet(folder / f"{mart}.parquet")
     shown = {"place_id": ["p0"], "item_id": ["i000"], "on_display": [1.0]}
     pd.concat([pd.DataFrame(shown | {"as_of": [_naive(moment)]}) for moment in moments]).to_parquet(
@@ -93,7 +92,9 @@ def purchases(as_of: datetime, users: int, items: int) -> pd.DataFrame:
     events = pd.DataFrame(rows, columns=["event_id", "user_id", "session_id", "item_id", "at", "session_position"])
     events = events[events["at"] < as_of]
     events["occurred_at"] = events.pop("at").dt.tz_localize(None).astype("datetime64[us]")
-    return events.assign(place_id="p0", value=1.0, event_type="purchase")
+    described = {"known_user": True, "category": [f"c{int(item[1:]) % 5}" for item in events["item_id"]], "brand": None}
+    told = {"private_brand": False, "promoted": False, "quantity": 1.0, "seconds": np.nan, "discount": 0.0}
+    return events.assign(place_id="p0", value=1.0, event_type="purchase", **described, **told)
 
 
 def _counted(events: pd.DataFrame, keys: list[str], moment: datetime) -> pd.DataFrame:

@@ -62,7 +62,8 @@ def test_assets_join_the_stages_into_a_wheel(bag, tasks, domain):
 def test_features_pass_both_gates_before_they_are_published(tasks, domain):
     dag = dag_id(domain.name, "features")
     for before, after in [
-        ("land", "validate_landing"),
+        ("land", "land_served"),
+        ("land_served", "validate_landing"),
         ("validate_landing", "plan"),
         ("plan", "prepare"),
         ("prepare", "dbt.completed_snapshots.run"),

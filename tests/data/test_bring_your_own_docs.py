@@ -8,7 +8,7 @@ import pytest
 
 from ml.data.landing import table_glob
 from ml.data.loaders.mapping import Column, Mapping, Session, TableMapping
-from ml.data.schema import TABLES
+from ml.data.schema import SOURCE_TABLES
 from ml.domains import Protocol
 from ml.steps.landing import land
 
@@ -42,5 +42,5 @@ def test_every_field_is_documented(model: type[Mapping]) -> None:
 
 
 def test_every_column_is_documented() -> None:
-    columns = {column for table in TABLES.values() for column in table.columns}
+    columns = {column for table in SOURCE_TABLES.values() for column in table.columns}
     assert [column for column in sorted(columns) if f"`{column}`" not in PAGE] == []

@@ -45,7 +45,14 @@ def test_every_table_lands_typed_even_when_the_source_lacks_it(home: Path) -> No
         with duckdb.connect() as connection:
             described = connection.execute(f"DESCRIBE FROM read_parquet('{table_glob('retail', name)}')").fetchall()
         assert {row[0]: row[1] for row in described} == dict(table.columns)
-    assert row_counts("retail") == {"interactions": 3, "items": 0, "users": 0, "placements": 0, "user_states": 0}
+    assert row_counts("retail") == {
+        "interactions": 3,
+        "items": 0,
+        "users": 0,
+        "placements": 0,
+        "user_states": 0,
+        "impressions": 0,
+    }
     assert data_end("retail") == datetime(2025, 1, 3, 12, tzinfo=UTC)
     assert read_source("retail") == SOURCE
 
@@ -181,7 +188,14 @@ def test_a_killed_landing_is_completed_by_the_next(home: Path, where: str) -> No
         process.send_signal(signal.SIGKILL)
     assert {part.rows for part in partitions("retail", "interactions")} >= {3}  # what had landed still stands
     land_events(rows=5, hour=1, items="Tea")
-    assert row_counts("retail") == {"interactions": 5, "items": 1, "users": 0, "placements": 0, "user_states": 0}
+    assert row_counts("retail") == {
+        "interactions": 5,
+        "items": 1,
+        "users": 0,
+        "placements": 0,
+        "user_states": 0,
+        "impressions": 0,
+    }
     assert list((home / "landing/retail").glob(".staging-*")) == []
 
 

@@ -19,7 +19,7 @@ from ml.validation.suites import Layer, Rule, Suite, read_suite, read_suites
 
 ROOT = PROJECT_ROOT / "expectations"
 FILES = sorted(ROOT.rglob("*.*"))
-ADDED_BY_VIEWS = {"partition": "varchar", "landed_at": "timestamp"}
+ADDED_BY_VIEWS = {"partition": "varchar", "landed_at": "timestamp", "served": "boolean"}
 RUN = {
     "landing": "last_day date, day_starts_at_hour integer, minimum_volume_ratio double, volume_rule_starts_at integer",
     "marts": "as_of timestamp",

@@ -33,11 +33,11 @@ def refused(connection: duckdb.DuckDBPyConnection, last_day: date, hour: int = 0
 def refused_after(volumes: Sequence[int], **others: Sequence[int]) -> bool:
     """Whether the last of these days, the first of which is a Monday, is refused; `others` are of further types."""
     with duckdb.connect() as connection:
-        connection.execute("create table events (event_type varchar, occurred_at timestamp)")
+        connection.execute("create table events (event_type varchar, occurred_at timestamp, served boolean)")
         for event_type, of_type in {"purchase": volumes, **others}.items():
             for day, volume in enumerate(of_type):
                 start = datetime.combine(MONDAY + timedelta(days=day), datetime.min.time())
-                connection.execute("insert into events select ?, ? from range(?)", [event_type, start, volume])
+                connection.execute("insert into events select ?, ?, false from range(?)", [event_type, start, volume])
         return refused(connection, MONDAY + timedelta(days=len(volumes) - 1))
 
 
@@ -89,7 +89,7 @@ def complete_journey() -> Iterable[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute(f"""
             create table events as
-            select 'purchase' as event_type, transaction_timestamp as occurred_at
+            select 'purchase' as event_type, transaction_timestamp as occurred_at, false as served
             from '{path}'
             -- every twentieth event of each of the shop's days: the same ratios, and quick
             qualify row_number() over (partition by cast(transaction_timestamp - to_hours(5) as date)) % 20 = 0
@@ -111,7 +111,7 @@ def test_half_of_yesterday_is_refused_on_every_real_sunday(complete_journey: duc
             f"""
             create or replace temp table halved as
             with days as ({days}), numbered as (select *, row_number() over (partition by day) as number from days)
-            select event_type, occurred_at from numbered
+            select event_type, occurred_at, served from numbered
             where day < $sunday or (day = $sunday and number <= (select count(*) // 2 from days where day = $sunday - 1))
             """,
             {"sunday": sunday},

@@ -16,6 +16,9 @@ select
     place_id,
     device,
     channel,
+    category,
+    brand,
+    private_brand,
     promoted,
     slate_id
 from {{ ref('int_event_log') }}

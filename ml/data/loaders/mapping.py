@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from ml.data.schema import BOOLEAN, DOUBLE, TABLES, TIMESTAMP, VARCHAR, absent_columns
+from ml.data.schema import BOOLEAN, DOUBLE, SOURCE_TABLES, TIMESTAMP, VARCHAR, absent_columns
 from ml.domains import Domain, Protocol, Source
 from ml.domains.frozen import Frozen
 from ml.errors import BadInput
@@ -103,7 +103,7 @@ class Mapping(Frozen):
     @property
     def tables(self) -> dict[str, TableMapping]:
         """The landing tables that are mapped, by name."""
-        return {name: table for name in TABLES if (table := getattr(self, name)) is not None}
+        return {name: table for name in SOURCE_TABLES if (table := getattr(self, name)) is not None}
 
     @model_validator(mode="after")
     def _tables_fit_the_contract(self) -> Self:
@@ -152,7 +152,7 @@ class ReadMapping(Frozen):
 
 
 def _check_columns(name: str, table: TableMapping) -> None:
-    contract = TABLES[name].columns
+    contract = SOURCE_TABLES[name].columns
     for column, origin in table.columns.items():
         if column not in contract:
             raise ValueError(f"{name}.columns.{column}: no such column{nearest(column, contract)}")
@@ -227,7 +227,7 @@ def _fields_at(place: tuple[str | int, ...]) -> list[str]:
     models: dict[str, type[BaseModel]] = {
         "protocol": Protocol,
         "session": Session,
-        **dict.fromkeys(TABLES, TableMapping),
+        **dict.fromkeys(SOURCE_TABLES, TableMapping),
     }
     return list(models.get(str(place[-1]), Column).model_fields)
 

@@ -4,7 +4,8 @@ A store holds what happened since the champion's data were cut, in the order in 
 a sequence number from 1. It can always be made again from the event log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from typing import Protocol
 
 from ml.serving.events import LiveEvent
@@ -18,11 +19,31 @@ def user_key(event: LiveEvent) -> str:
     return event.user_id if event.user_id is not None else f"{ANONYMOUS}{event.session_id}"
 
 
-class Store(Protocol):
-    """Events by user and by sequence; every method may be called from several threads and processes."""
+def in_order(events: Iterable[LiveEvent]) -> list[LiveEvent]:
+    """Events as the marts order them: by moment, at the same moment by `event_id`'s bytes."""
+    return sorted(events, key=lambda event: (event.occurred_at, event.event_id.encode()))
 
-    def apply(self, events: Sequence[LiveEvent]) -> list[bool]:
+
+def key_digest(key: str) -> bytes:
+    """Sixteen bytes in place of a key of any length; the chance that two of 10⁹ keys meet is below 10⁻²⁰."""
+    return blake2b(key.encode(), digest_size=16).digest()
+
+
+class Store(Protocol):
+    """Events by user and by sequence; every method may be called from several threads and processes.
+
+    Where a store is filled from an event log, `at` is the sequence number that the log gave to the (first) entry, so
+    that both count alike: known events use up theirs. Without it the store counts the entries that are new. It is
+    one behind `last`, unless the store is empty and the log begins later; `RunFailed` is raised for any other.
+    """
+
+    embedded: bool  # whether it answers from this machine's memory, and so needs no watch over time
+
+    def apply(self, events: Sequence[LiveEvent], *, at: int | None = None) -> list[bool]:
         """Take events in, all or none; of each, whether its `event_id` is new. A known one changes nothing."""
+
+    def knows(self, event_ids: Sequence[str]) -> list[bool]:
+        """Of each, whether an event of this id was ever taken in, forgotten and dropped ones included."""
 
     def versions(self, user_keys: Sequence[str]) -> list[int]:
         """Sequence number of each user's latest entry; 0: nothing happened, `ERASED`: the user was forgotten."""
@@ -36,26 +57,41 @@ class Store(Protocol):
     def last(self) -> int:
         """The latest sequence number; 0: none."""
 
-    def put_item(self, item_id: str, told: bytes) -> int:
+    def put_item(self, item_id: str, told: bytes, *, at: int | None = None) -> int:
         """Keep what was told of an item (JSON); returns its sequence number."""
 
     def items_since(self, sequence: int) -> list[tuple[int, str, bytes]]:
         """(sequence number, item_id, what was told) of items after a sequence number, the latest of each, in order."""
 
-    def erase(self, user_key: str) -> int:
-        """Forget a user's events and remember that they are to be forgotten; returns how many events went."""
+    def erase(self, user_key: str, *, at: int | None = None) -> int:
+        """Forget a user's events and remember that they are to be forgotten; returns how many events went.
+
+        Events taken in later count again: `versions` then gives their number, `erased` still names the user.
+        """
 
     def erased(self) -> list[str]:
         """Everybody who was forgotten, sorted."""
 
-    def forget_erased(self, user_keys: Sequence[str]) -> None:
+    def forget_erased(self, user_keys: Sequence[str], *, at: int | None = None) -> None:
         """The users are gone from all data too: what remembered them as forgotten goes."""
 
-    def drop_before(self, occurred_at: int) -> int:
-        """Drop events before an instant (microseconds since 1970 UTC), which the sealed data hold; returns how many."""
+    def drop_before(self, occurred_at: int, upto: int | None = None) -> int:
+        """Drop events before an instant (microseconds since 1970 UTC), which the sealed data hold; returns how many.
+
+        Of them only those up to the sequence number `upto`: one that came late was not there when the data were cut.
+        """
+
+    def claim(self, writer: str) -> str:
+        """Become the one whose log fills the store, unless somebody else's does; returns whose does."""
+
+    def mark_filled(self) -> None:
+        """All of the log is in: readers may believe what they read."""
+
+    def filled_by(self) -> str | None:
+        """Whose log filled it; None: it is empty, lost its data or is being filled."""
 
     def clear(self) -> None:
-        """Empty it, to be made again."""
+        """Empty it, to be made again; nobody's log fills it then."""
 
     def close(self) -> None:
         """Let go of files and connections."""

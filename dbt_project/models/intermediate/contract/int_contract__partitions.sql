@@ -34,11 +34,11 @@ select
     table_name,
     row_count,
     landed_at,
-    -- The first moment whose snapshot could see something of the partition. Events count from the moment after
-    -- them. Catalogues and users carry no time of their own: the first that landed is taken to have been known
+    -- The first moment whose snapshot could see something of the partition. Events and impressions count from the
+    -- moment after them. Catalogues and users carry no time of their own: the first that landed is taken to have been known
     -- all along, a later one from the last event that its source had seen.
     case
-        when table_name = 'interactions' then min_occurred_at + interval 1 microsecond
+        when table_name in ('interactions', 'impressions') then min_occurred_at + interval 1 microsecond
         when table_name in ('placements', 'user_states') then first_valid_from
         when is_first or as_of is null then cast('-infinity' as timestamp)
         else as_of

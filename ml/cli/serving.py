@@ -1,0 +1,29 @@
+"""`slate serve`: the champions over HTTP."""
+
+from typing import Annotated
+
+import typer
+
+from ml.domains import DEFAULT_DOMAIN
+from ml.errors import BadInput
+
+CLOCKS = ("system", "data")
+
+
+def serve(
+    domain: Annotated[list[str] | None, typer.Option("--domain", help="A declared domain; repeatable.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; any but loopback needs tokens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any that is free.")] = 8100,
+    clock: Annotated[str, typer.Option(help="`system`, or `data`: historic data, whose time goes on.")] = "system",
+    reader: Annotated[bool, typer.Option("--reader", help="Another process takes the events.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Log lines for people in place of JSON.")] = False,
+) -> None:
+    """Serve slates, events and items over HTTP until Ctrl-C; the address is printed on standard output as JSON."""
+    from ml import steps
+
+    if clock not in CLOCKS:
+        raise BadInput(f"--clock: {clock!r} is none of {', '.join(CLOCKS)}")
+    steps.serve(
+        domain or [DEFAULT_DOMAIN], host, port, clock=clock, reader=reader, human_log=plain,
+        announce=lambda address: typer.echo(f'{{"address": "{address}", "port": {address.rsplit(":", 1)[1]}}}'),
+    )  # fmt: skip

@@ -1,0 +1,128 @@
+"""Features of items at any instant, from the sealed traces of everybody and what happened since."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ml.data.arrays import Bools, Floats, Indices, Ints
+from ml.features.declarations import PLACEMENT_COLUMNS
+from ml.features.evaluator import ITEM, Evaluator, single
+from ml.features.programs import Program, Values
+from ml.features.trace import Trace
+from ml.features.trace_kernels import derive
+from ml.features.trace_log import TraceLog
+
+
+@dataclass(frozen=True)
+class Since:
+    """The whole traces, sealed events and later ones, of users who did something since the log was sealed."""
+
+    trace: Trace  # of L users
+    replaces: Ints  # (L,) row of the log that each stands for; -1: of nobody
+
+
+@dataclass(frozen=True)
+class _Everybody:
+    """All events, in parts: whoever is in a later part is left out of the first."""
+
+    evaluator: Evaluator
+    parts: tuple[tuple[Trace, Ints], ...]  # a trace, and where each row's events end (R,)
+    moment: int
+
+    @classmethod
+    def of(cls, evaluator: Evaluator, base: Trace, since: Since | None, moment: int) -> "_Everybody":
+        stops = base.stops(np.full(len(base), moment, np.int64))
+        if since is None:
+            return cls(evaluator, ((base, stops),), moment)
+        gone = since.replaces[since.replaces >= 0]
+        stops[gone] = base.offsets[gone]
+        later = since.trace.stops(np.full(len(since.trace), moment, np.int64))
+        return cls(evaluator, ((base, stops), (since.trace, later)), moment)
+
+    def added(self, program: Program, groups: Sequence[Indices], count: int) -> tuple[Values, Bools]:
+        """(G, S) values and (G,) whether there is any event, of events in these groups, an array a part."""
+        found = program.blank(count), np.zeros(count, bool)
+        for (trace, stops), group in zip(self.parts, groups, strict=True):
+            moment = np.full(len(trace), self.moment, np.int64)
+            found = self.evaluator.added(program, trace, stops, moment, group, count, found)
+        return found
+
+
+def item_features(
+    evaluator: Evaluator, log: TraceLog, moment: int, *, since: Since | None = None, only: Indices | None = None
+) -> Floats:
+    """Features of items as of just before a moment, in the order of the evaluator's `item_features`.
+
+    Args:
+        evaluator: Of the same event types as the log.
+        log: The sealed traces of everybody; placement shares are the sealed ones.
+        moment: Microseconds since 1970 UTC.
+        since: What happened since; default: nothing.
+        only: Numbers of the wanted items; default: all.
+
+    Returns:
+        (items, F) or (len(only), F); NaN for an item without any event.
+    """
+    program = evaluator.programs[ITEM]
+    wanted = np.arange(log.items, dtype=np.int32) if only is None else np.asarray(only, np.int32)
+    everybody = _Everybody.of(evaluator, log.trace, since, moment)
+    own = everybody if only is None else _Everybody.of(evaluator, log.of_items(wanted), since, moment)
+    place = np.full(log.items + 1, -1, np.int32)  # the last one is for unknown items
+    place[wanted] = np.arange(len(wanted), dtype=np.int32)
+    groups = [place[np.where(trace.item < log.items, np.maximum(trace.item, -1), -1)] for trace, _ in own.parts]
+    values, there = own.added(program, groups, len(wanted))
+    for name in program.foreign:
+        _tell_parent(name, program, values, everybody, log)
+    for column, of in enumerate(PLACEMENT_COLUMNS):
+        if f"placed.{of}" in program.slots:
+            values[:, program.slots[f"placed.{of}"]] = log.placed[wanted, column]
+    derive(values, program.steps, program.scale)
+    values[~there] = np.nan
+    return program.columns(values, evaluator.names[ITEM])
+
+
+def _tell_parent(name: str, program: Program, values: Values, everybody: _Everybody, log: TraceLog) -> None:
+    """Write another entity's features, such as the category's purchases, to the items that lastly were of it."""
+    parent = everybody.evaluator.parents[name]
+    widths = {"category": len(log.categories), "brand": len(log.brands)}
+    combined = partial(_combined, [widths[key] for key in parent.entity.keys])
+    own = combined([_number(values[:, program.slots[key]]) for key in parent.entity.keys])
+    keys = np.unique(own[own >= 0])
+    if not len(keys):
+        return
+    groups = [
+        _places(keys, combined([getattr(trace, key) for key in parent.entity.keys])) for trace, _ in everybody.parts
+    ]
+    found, there = everybody.added(parent, groups, len(keys))
+    derive(found, parent.steps, parent.scale)
+    found[~there] = np.nan
+    group = _places(keys, own)
+    for part in program.foreign[name]:
+        told = single(found[:, parent.slots[part]])
+        values[:, program.slots[f"{name}.{part}"]] = np.where(group >= 0, told[np.maximum(group, 0)], np.nan)
+
+
+def _number(last: Values) -> Ints:
+    """A last value as the number that it is; -1 where there is none."""
+    return np.where(np.isnan(last), -1, np.nan_to_num(last)).astype(np.int64)
+
+
+def _combined(widths: Sequence[int], columns: Sequence[Ints | Indices]) -> Ints:
+    """One number of several keys; -1 where any is missing."""
+    found = columns[0].astype(np.int64)
+    for width, column in zip(widths[1:], columns[1:], strict=True):
+        found = np.where((found < 0) | (column < 0), -1, found * width + column)
+    return found
+
+
+def _places(keys: Ints, wanted: Ints) -> Indices:
+    """Where each of the wanted numbers stands in sorted keys; -1: nowhere."""
+    most = int(max(keys[-1], wanted.max(initial=0)))
+    if most < 10 * len(wanted):  # a table is filled faster than everything is searched for
+        table = np.full(most + 2, -1, np.int32)
+        table[keys] = np.arange(len(keys), dtype=np.int32)
+        return table[wanted]
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, at, -1).astype(np.int32)

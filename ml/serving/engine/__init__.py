@@ -1,0 +1,1 @@
+"""The engine: who asks → candidates → one call of the ranker → re-ranking, on arrays from end to end."""

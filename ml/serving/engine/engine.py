@@ -1,0 +1,143 @@
+"""The engine of one release: requests in, slates out, however the store, a retriever or the clock behave."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ml.serving.contract import NOT_LIVE, RETRIEVER_LEFT_OUT, ServedSlate, SlateRequest
+from ml.serving.engine.answering import served
+from ml.serving.engine.asking import Ask, check_numbers, put_together, understood
+from ml.serving.engine.clock import Clock
+from ml.serving.engine.fallback import cheap_slates
+from ml.serving.engine.profiles import Profiles
+from ml.serving.engine.ranking import arrange, candidates_of, ranked, remember
+from ml.serving.engine.release import Release
+from ml.serving.engine.retrieving import Told, retrieve
+from ml.serving.online.contract import ANONYMOUS
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Milliseconds after which a batch goes on without what it has not got yet."""
+
+    retrieve: float = 40.0  # retrievers that were not asked by then are left out
+    whole: float = 80.0  # then the answer comes from what is at hand
+
+
+@dataclass
+class Stages:
+    """How long each stage of a batch took, in milliseconds."""
+
+    took: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measure what is done meanwhile."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.took[name] = round((time.perf_counter() - started) * 1_000, 3)
+
+
+def user_key(request: SlateRequest) -> str:
+    """Whose request it is: the user, the session of somebody who did not sign in, or nobody."""
+    if request.user_id is not None:
+        return request.user_id
+    return f"{ANONYMOUS}{request.session_id}" if request.session_id else ""
+
+
+@dataclass(frozen=True)
+class SlateEngine:
+    """Answers from one release; another version of the model is another engine."""
+
+    release: Release
+    profiles: Profiles
+    clock: Clock
+    budget: Budget = Budget()
+    told: Told = lambda _name, _error: None  # hears of retrievers that fail
+
+    def recommend(self, request: SlateRequest) -> ServedSlate:
+        """One slate; raises `BadInput` where the request asks for what is not declared."""
+        return self.recommend_many([request])[0]
+
+    def recommend_many(self, requests: Sequence[SlateRequest], moment: int | None = None) -> list[ServedSlate]:
+        """A slate each, with one call of the ranker.
+
+        Args:
+            requests: Any number.
+            moment: Microseconds since 1970 UTC; None: now.
+
+        Raises:
+            BadInput: A request asks for what is not declared; no slate is made.
+        """
+        if not requests:
+            return []
+        stages, now = Stages(), self.clock() if moment is None else moment
+        with stages.stage("users"):
+            asks = self._understood(requests, now)
+        return self._answered(asks, stages)
+
+    def cheap(self, requests: Sequence[SlateRequest]) -> list[ServedSlate]:
+        """Slates from what is at hand, which wait for nothing; raises `BadInput` as `recommend_many` does."""
+        now = self.clock()
+        profiles = [self.profiles.at_hand(user_key(request), now) for request in requests]
+        asks = [understood(self.release, *pair, now) for pair in zip(requests, profiles, strict=True)]
+        check_numbers(asks)
+        return cheap_slates(self.release, asks)
+
+    def prepare(self, user_id: str | None, session_id: str | None) -> None:
+        """Find candidates for somebody before they ask: their next request looks them up."""
+        home = next((name for name, plan in self.release.plans.items() if not plan.placement.anchored), None)
+        if home is None:
+            return
+        asks = self._understood([SlateRequest(home, user_id=user_id, session_id=session_id)], self.clock())
+        retrieve(self.release, put_together(self.release, asks), self.told, lambda: True)
+
+    def similar(self, item_id: str, k: int) -> list[dict[str, Any]]:
+        """The items whose vectors are nearest to one's; raises `BadInput` for an unknown item."""
+        found = self.release.bundle.similar(item_id, k)
+        return [
+            {"item_id": item.item_id, "name": item.name, "score": item.score, "sources": list(item.sources)}
+            for item in found
+        ]
+
+    def _understood(self, requests: Sequence[SlateRequest], now: int) -> list[Ask]:
+        profiles = self.profiles.of([user_key(request) for request in requests], now)
+        asks = [understood(self.release, *pair, now) for pair in zip(requests, profiles, strict=True)]
+        check_numbers(asks)
+        return asks
+
+    def _answered(self, asks: Sequence[Ask], stages: Stages) -> list[ServedSlate]:
+        with stages.stage("gather"):
+            asked = put_together(self.release, asks)
+        with stages.stage("retrieve"):
+            rankings, missing = retrieve(self.release, asked, self.told, self._time_left())
+            candidates = candidates_of(self.release, rankings)
+        with stages.stage("rank"):
+            slates = ranked(self.release, asked, candidates)
+        with stages.stage("rerank"):
+            remember(asks, slates, missing)
+            arranged = arrange(asks, asked.requests, slates)
+        degraded = [
+            NOT_LIVE if not ask.profile.live else RETRIEVER_LEFT_OUT if out else None
+            for ask, out in zip(asks, missing, strict=True)
+        ]
+        return self._completed(asks, missing, served(self.release, asks, arranged, degraded, stages.took))
+
+    def _completed(
+        self, asks: Sequence[Ask], missing: Sequence[set[str]], slates: list[ServedSlate]
+    ) -> list[ServedSlate]:
+        """The slates; where retrievers that were left out leave one short, what is at hand if that is more."""
+        short = [row for row, slate in enumerate(slates) if missing[row] and slate.shortfall]
+        others = cheap_slates(self.release, [asks[row] for row in short]) if short else ()
+        for row, other in zip(short, others, strict=True):
+            if len(other.items) > len(slates[row].items):
+                slates[row] = other
+        return slates
+
+    def _time_left(self) -> Callable[[], bool]:
+        until = time.perf_counter() + self.budget.retrieve / 1_000
+        return lambda: time.perf_counter() < until

@@ -1,0 +1,153 @@
+"""Features as of now: of users from their own traces whenever they did something, of items now and then."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from ml.bundle.bundle import Bundle
+from ml.data.arrays import Floats, Indices
+from ml.data.facts import DAY_US
+from ml.domains.domain import Protocol as Cut
+from ml.features.declarations import load_declarations
+from ml.features.evaluator import Evaluator
+from ml.features.item_evaluation import Since, item_features
+from ml.features.store import Snapshot, Table
+from ml.features.trace import Trace
+from ml.serving.engine.describing import Describing
+from ml.serving.engine.profile import Row
+from ml.serving.events import LiveEvent
+from ml.serving.online.contract import ANONYMOUS, user_key
+
+PART = 10_000  # events read from the store at once
+SOME_EVENT = LiveEvent("", "", "", "", 0)  # of no type that says anything
+
+
+class Feed(Protocol):
+    """What item features ask of the online store; raises `StoreGone` rather than wait."""
+
+    def since(self, sequence: int, limit: int = PART) -> list[tuple[int, LiveEvent]]:
+        """Events after a sequence number, in order; at most so many."""
+
+
+@dataclass(frozen=True)
+class Featuring:
+    """The declared features of a bundle's users and items at any instant from the sealing on."""
+
+    bundle: Bundle
+    cut: Cut  # the domain's; when its source's day begins
+
+    @cached_property
+    def describing(self) -> Describing:
+        """How live events are described."""
+        return Describing.of(self.bundle)
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """The programs of the declared features that the models were trained with."""
+        features, kinds = self.bundle.features, self.bundle.traces.trace.kinds
+        return Evaluator.of(load_declarations(), kinds, self.cut.day_starts_at_hour, features)
+
+    def ready(self) -> None:
+        """Read and compile now what computing features will need."""
+        snapshot, events = self.bundle.snapshot, [SOME_EVENT]
+        self.row(0 if len(self.bundle.users) else -1, "", np.array([-1], np.int32), events, snapshot.as_of + 1)
+
+    def row(self, user: int, key: str, item: Indices, events: Sequence[LiveEvent], moment: int) -> Row:
+        """The features of one user as of a moment.
+
+        Args:
+            user: Row of the bundle's users; -1: unknown at the sealing.
+            key: By which the online store knows the user: sessions that nobody signed in to have no features.
+            item: (N,) items of the live events; -1: not known to the bundle.
+            events: (N,) live ones; those that were sealed too count once.
+            moment: Microseconds since 1970 UTC.
+        """
+        snapshot = self.bundle.snapshot
+        if moment == snapshot.as_of and not events:
+            return sealed_row(snapshot, user)
+        if key.startswith(ANONYMOUS) or (user < 0 and not events):
+            return sealed_row(snapshot, -1)
+        trace = self.bundle.traces.of(np.array([user], np.int64))
+        if events:
+            trace = trace.merged(self.describing.trace(1, [0] * len(events), item, events))
+        found = self.evaluator.users(trace, np.array([moment], np.int64))
+        pairs, categories = found.pair_item >= 0, found.category < max(snapshot.user_category.width, 1)
+        return Row(
+            found.user[0], found.pair_item[pairs], found.pair_values[pairs], found.category[categories],
+            found.category_values[categories],
+        )  # fmt: skip
+
+
+def sealed_row(snapshot: Snapshot, user: int) -> Row:
+    """The features of a user as they were sealed."""
+    pair_item, pair = _slice(snapshot.user_item, user)
+    category, by_category = _slice(snapshot.user_category, user)
+    return Row(snapshot.user_rows(np.array([user], np.int32))[0], pair_item, pair, category, by_category)
+
+
+def _slice(table: Table, left: int) -> tuple[Indices, Floats]:
+    """One row's part of a sparse table: the right-hand keys and their values."""
+    if left < 0 or not len(table.keys):
+        return np.zeros(0, np.int32), np.zeros((0, len(table.names)), np.float32)
+    first, stop = np.searchsorted(table.keys, [left * table.width, (left + 1) * table.width])
+    return (table.keys[first:stop] - left * table.width).astype(np.int32), np.asarray(table.values[first:stop])
+
+
+class ItemRows:
+    """The features of all items, computed anew beside requests; whoever reads takes the whole array of the moment."""
+
+    def __init__(self, featuring: Featuring) -> None:
+        self._featuring = featuring
+        self._happened: dict[str, list[LiveEvent]] = {}
+        self._sequence = 0
+        self.rows: Floats = np.ascontiguousarray(featuring.bundle.snapshot.item)  # (items, F)
+        self.as_of = featuring.bundle.snapshot.as_of  # microseconds since 1970 UTC
+
+    def refresh(self, feed: Feed, moment: int) -> int:
+        """Take in what happened since the last time, and compute all items as of a moment; how many events were new.
+
+        Raises:
+            StoreGone: The store does not answer: the rows stay as they are.
+        """
+        before = self._sequence
+        while part := feed.since(self._sequence, PART):
+            for sequence, event in part:
+                self._happened.setdefault(user_key(event), []).append(event)
+                self._sequence = sequence
+        bundle, names = self._featuring.bundle, self._featuring.evaluator.names["item_features"]
+        found = item_features(self._featuring.evaluator, bundle.traces, moment, since=self._since())
+        found = np.concatenate([found, bundle.snapshot.item[len(found) :, : len(names)]])  # items that came later
+        facts = bundle.snapshot.item[:, len(names) :].copy()
+        facts[:, self._moments()] += (moment - bundle.snapshot.as_of) / DAY_US
+        self.rows, self.as_of = np.ascontiguousarray(np.concatenate([found, facts], axis=1)), moment
+        return self._sequence - before
+
+    def take_over(self, before: "ItemRows") -> None:
+        """Go on from where the rows of fewer items stand."""
+        self._happened, self._sequence, self.as_of = before._happened, before._sequence, before.as_of
+        self.rows = np.concatenate([before.rows, self.rows[len(before.rows) :]])
+
+    def _since(self) -> Since | None:
+        """The whole traces of those who did something since the sealing."""
+        if not self._happened:
+            return None
+        bundle, keys = self._featuring.bundle, list(self._happened)
+        users = bundle.users.encode(np.array(keys, object)).astype(np.int64)
+        events = [event for key in keys for event in self._happened[key]]
+        row = [number for number, key in enumerate(keys) for _ in self._happened[key]]
+        item = bundle.items.encode(np.array([event.item_id for event in events], object))
+        live = self._featuring.describing.trace(len(keys), row, item, events)
+        sealed: Trace = bundle.traces.trace.take(users)
+        return Since(sealed.merged(live), users)
+
+    def _moments(self) -> list[int]:
+        """The columns of facts that are days since a moment, among those that models read."""
+        told = [
+            fact
+            for fact in self._featuring.bundle.item_facts.facts.values()
+            if fact.for_models and fact.kind != "category"
+        ]
+        return [at for at, fact in enumerate(told) if fact.kind == "moment"]

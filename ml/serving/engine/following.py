@@ -1,0 +1,126 @@
+"""Following the alias `champion`: another version is opened, checked and warmed beside the one that answers."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ml.domains import Domain
+from ml.errors import RunFailed
+from ml.logs import get_logger
+from ml.serving.contract import SlateRequest
+from ml.serving.engine.engine import SlateEngine
+
+EVERY = 5.0  # seconds between two looks at the alias
+WARMED = 64  # users whose profiles are made before a version takes over
+FEW = 3
+log = get_logger(__name__)
+
+Champion = Callable[[], int | None]  # the version that the alias points at
+Changed = Callable[[SlateEngine], SlateEngine]
+Opened = Callable[[int], SlateEngine]  # raises `RunFailed` where the bundle is not what was sealed
+
+
+def warm(engine: SlateEngine, users: Sequence[str] = ()) -> None:
+    """Answer once at every placement, and these users or else some who were sealed.
+
+    What is compiled or read lazily is then, and nobody waits for it.
+    """
+    release = engine.release
+    users = users or [str(user) for user in release.bundle.users.ids[:FEW]]
+    release.featuring.ready()
+    for name, plan in release.plans.items():
+        anchor = release.item_ids[0] if plan.placement.anchored and release.item_ids else None
+        if anchor or not plan.placement.anchored:
+            requests = [SlateRequest(name, user_id=user, anchor=anchor) for user in (None, *users[:FEW])]
+            engine.cheap(requests)
+            engine.recommend_many(requests)
+    home = next((name for name, plan in release.plans.items() if not plan.placement.anchored), None)
+    for user in users[FEW:WARMED] if home else ():
+        engine.recommend(SlateRequest(str(home), user_id=user))
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A version that was not taken, and why."""
+
+    version: int
+    reason: str
+
+
+class Follower:
+    """Holds the engine that answers, and swaps it when the alias moves.
+
+    A request takes the engine once and is answered by it whole, so no slate mixes two versions. The engine before
+    lives until its last request is answered.
+    """
+
+    def __init__(self, domain: Domain, champion: Champion, opened: Opened, every: float = EVERY) -> None:
+        self.domain = domain
+        self._champion, self._opened, self._every = champion, opened, every
+        self._looking, self._changing, self._stop = threading.Lock(), threading.Lock(), threading.Event()
+        self._engine: SlateEngine | None = None
+        self._also: Changed = lambda engine: engine
+        self.refused: Refused | None = None
+        self.swaps = 0
+
+    @property
+    def engine(self) -> SlateEngine:
+        """The engine of the moment; raises `RunFailed` where there is none yet."""
+        if self._engine is None:
+            raise RunFailed(f"{self.domain.name} has no champion to serve yet. Train and promote one: slate demo")
+        return self._engine
+
+    @property
+    def version(self) -> int | None:
+        """The version that answers."""
+        return None if self._engine is None else self._engine.release.version
+
+    def look(self) -> bool:
+        """Take over the version that the alias points at; whether there was another one.
+
+        A bundle that fails its checks is refused: the one before goes on answering.
+        """
+        with self._looking:
+            wanted = self._champion()
+            if wanted is None or wanted == self.version or (self.refused and self.refused.version == wanted):
+                return False
+            try:
+                engine = self._opened(wanted)
+                warm(engine, self._engine.profiles.latest(WARMED) if self._engine else ())
+                with self._changing:
+                    self._engine, self.refused = self._also(engine), None
+            except Exception as error:  # whatever is wrong with a version, the one before goes on
+                self.refused = Refused(wanted, str(error))
+                log.exception("%s: version %d is refused", self.domain.name, wanted)
+                if self._engine is None:
+                    raise
+                return False
+            self.swaps += 1
+            log.info("%s: version %d answers", self.domain.name, wanted)
+            return True
+
+    def change(self, changed: Changed) -> None:
+        """Let an engine that is made from the one of the moment take its place."""
+        with self._changing:
+            if self._engine is not None:
+                self._engine = changed(self._engine)
+
+    def also(self, changed: Changed) -> None:
+        """What every version that comes is changed by before it answers."""
+        self._also = changed
+        self.change(changed)
+
+    def follow(self) -> None:
+        """Look at the alias every few seconds, in a thread of its own, until `close`."""
+        threading.Thread(target=self._follow, name=f"slate-follow-{self.domain.name}", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop following."""
+        self._stop.set()
+
+    def _follow(self) -> None:
+        while not self._stop.wait(self._every):
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001 - a registry that is away for a while is no reason to stop
+                log.warning("%s: the registry cannot be asked: %s", self.domain.name, error)

@@ -1,0 +1,78 @@
+"""All that is known of one user, as arrays that requests are put together from.
+
+A profile is made when somebody first asks or has done something, and asked many times. What a retriever found for it
+stays with it: the next request of a user who did nothing meanwhile looks it up.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ml.data.arrays import Floats, Indices, Ints
+from ml.data.facts import FactTable
+from ml.data.holdings import FOREVER, Spans
+from ml.data.occurrences import NEVER
+from ml.data.requests import History
+
+Session = tuple[int, ...]  # items of a current session, oldest first
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one retriever found for a profile, best first."""
+
+    item: Indices  # (K,)
+    score: Floats  # (K,)
+    whole: bool  # it has no more than these, whatever is left out
+
+
+@dataclass(frozen=True)
+class Row:
+    """The features of one user, of U pairs with items and of V with categories, as of one instant."""
+
+    user: Floats  # (F,)
+    pair_item: Indices  # (U,) ascending
+    pair: Floats  # (U, F2)
+    category: Indices  # (V,) ascending
+    by_category: Floats  # (V, F3)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The best candidates of the last slate at one placement: what is shown where there is no time for more."""
+
+    item: Indices  # (C,)
+    score: Floats  # (C,)
+    sources: Ints  # (C,)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One user as of a moment and a version of the online store."""
+
+    key: str  # of the user or of an anonymous session; empty: nobody
+    number: int  # that draws and rules know the user by; -1: nobody
+    version: int  # sequence number of the latest event in it
+    moment: int  # microseconds since 1970 UTC
+    history: History  # one request
+    place: int
+    facts: FactTable  # one row, or no facts
+    held: Indices | None
+    barred: Indices | None
+    spans: Spans | None  # one request
+    occurrences: Mapping[str, tuple[Indices, Ints]]  # by type of event: items (ascending) and times
+    row: Row
+    live_sessions: Mapping[str, Session] = field(default_factory=dict)  # by session_id, of events since the sealing
+    live: bool = True  # whether the online store could be asked
+    latest: int = NEVER  # time of the latest live event in it; it does not stand for moments up to that
+    coming: int = FOREVER  # time of the first one that was yet to come; nor for moments after it
+    # Filled as requests come; two threads at most find the same twice.
+    found: dict[tuple[str, Session], Found] = field(default_factory=dict, compare=False)
+    pools: dict[str, Pool] = field(default_factory=dict, compare=False)
+
+    @property
+    def stranger(self) -> bool:
+        """Whether nothing is known of them that a retriever reads: no event, no fact, no possession."""
+        nothing = not len(self.history.item) and self.place < 0 and (self.held is None or not len(self.held))
+        return nothing and bool(np.isnan(self.facts.values).all())

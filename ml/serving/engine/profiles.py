@@ -1,0 +1,144 @@
+"""The profiles of the users who ask, made anew when they did something or when time has passed."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from threading import Lock
+from typing import Protocol
+
+from ml.logs import get_logger
+from ml.serving.engine.building import build_profile
+from ml.serving.engine.profile import Found, Profile, Session
+from ml.serving.engine.release import Release
+from ml.serving.events import LiveEvent
+from ml.serving.online.contract import ERASED
+from ml.serving.online.errors import StoreGone
+
+MOST = 20_000  # profiles kept: a heavy one takes some 100 kB
+FRESH = 600_000_000  # microseconds for which features and what was found stand while nothing happens
+log = get_logger(__name__)
+
+
+class Happenings(Protocol):
+    """What profiles ask of the online store; both raise `StoreGone` rather than wait."""
+
+    def versions(self, user_keys: Sequence[str]) -> list[int]:
+        """Sequence number of each user's latest entry; 0: nothing happened, `ERASED`: the user was forgotten."""
+
+    def events_of(self, user_keys: Sequence[str]) -> list[list[LiveEvent]]:
+        """The events of each user, oldest first."""
+
+    def erased(self) -> Sequence[str]:
+        """Everybody who was forgotten."""
+
+
+class Profiles:
+    """A bounded number of profiles of one release."""
+
+    def __init__(self, release: Release, happenings: Happenings | None, most: int = MOST) -> None:
+        self._release, self._happenings, self._most = release, happenings, most
+        self._kept: OrderedDict[str, Profile] = OrderedDict()
+        self._lock = Lock()
+        self._strangers: tuple[int, dict[tuple[str, Session], Found]] = (0, {})
+        self._erased = frozenset(happenings.erased() if happenings else ())
+
+    def of(self, keys: Sequence[str], moment: int) -> list[Profile]:
+        """The profile of each user as of now; where the store does not answer, as it was last known or sealed."""
+        versions, live = self._versions(keys)
+        kept = [self._at_hand(key, version, moment) for key, version in zip(keys, versions, strict=True)]
+        wanted = [row for row, profile in enumerate(kept) if profile is None]
+        events, live = self._events([keys[row] for row in wanted], live)
+        for row, happened in zip(wanted, events, strict=True):
+            known = None if live else self._last_known(keys[row])
+            kept[row] = known or self._made(keys[row], max(versions[row] or 0, 0), happened, moment, live=live)
+        return [profile for profile in kept if profile is not None]
+
+    def at_hand(self, key: str, moment: int) -> Profile:
+        """What is known without asking the store: the profile as it was, or what was sealed."""
+        with self._lock:
+            found = self._kept.get(key)
+        return found or self._build(key, 0, (), moment, live=False)
+
+    def latest(self, count: int) -> list[str]:
+        """The users who asked last, the latest first: another release makes their profiles before it takes over."""
+        with self._lock:
+            return list(reversed(self._kept))[:count]
+
+    def moved(self, release: Release, forgetting: str) -> "Profiles":
+        """The same users of a release with other items: all that one retriever found is found anew."""
+        other = Profiles(release, self._happenings, self._most)
+        if release.bundle.knowledge.outputs == "owned":  # what users have not is as long as the catalogue
+            return other
+        with self._lock:
+            kept = list(self._kept.items())
+        for key, profile in kept:
+            found = {known: each for known, each in profile.found.items() if known[0] != forgetting}
+            other._kept[key] = replace(profile, found=found)
+        return other
+
+    def forget(self, key: str) -> None:
+        """Nothing of this user is used from now on."""
+        with self._lock:
+            self._erased |= {key}
+            self._kept.pop(key, None)
+
+    def _versions(self, keys: Sequence[str]) -> tuple[list[int | None], bool]:
+        """The store's, with None for what nobody can tell now."""
+        if self._happenings is None:
+            return [0] * len(keys), True
+        try:
+            return list(self._happenings.versions(keys)), True
+        except StoreGone:
+            return [None] * len(keys), False
+
+    def _events(self, keys: Sequence[str], live: bool) -> tuple[list[Sequence[LiveEvent]], bool]:
+        if self._happenings is None or not live or not keys:
+            return [()] * len(keys), live
+        try:
+            return list(self._happenings.events_of(keys)), True
+        except StoreGone:
+            return [()] * len(keys), False
+
+    def _last_known(self, key: str) -> Profile | None:
+        """The profile of a user while the store does not answer; what was found for it stays with it."""
+        with self._lock:
+            found = self._kept.get(key)
+        return None if found is None else replace(found, live=False)
+
+    def _at_hand(self, key: str, version: int | None, moment: int) -> Profile | None:
+        if version == ERASED and key not in self._erased:
+            self.forget(key)  # another process was told
+        with self._lock:
+            found = self._kept.get(key)
+            if found is None:
+                return None
+            self._kept.move_to_end(key)
+        if version is None:
+            return replace(found, live=False)
+        fresh = abs(moment - found.moment) < FRESH and found.latest < moment <= found.coming and found.live
+        return found if fresh and found.version == max(version, 0) else None
+
+    def _made(self, key: str, version: int, events: Sequence[LiveEvent], moment: int, *, live: bool) -> Profile:
+        profile = self._build(key, version, events, moment, live=live)
+        with self._lock:
+            before = self._kept.get(key)
+            if before is not None:
+                profile.pools.update(before.pools)
+            self._kept[key] = profile
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return profile
+
+    def _build(self, key: str, version: int, events: Sequence[LiveEvent], moment: int, *, live: bool) -> Profile:
+        sealed = key not in self._erased
+        profile = build_profile(self._release, key, version, events, moment, live=live, sealed=sealed)
+        if profile.stranger and live:
+            profile = replace(profile, found=self._found_for_strangers(moment))
+        return profile
+
+    def _found_for_strangers(self, moment: int) -> dict[tuple[str, Session], Found]:
+        """What was found for those of whom nothing is known: the same for all of them."""
+        since, found = self._strangers
+        if abs(moment - since) >= FRESH or len(found) > MOST:
+            self._strangers = since, found = moment, {}
+        return found

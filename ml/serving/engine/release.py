@@ -1,0 +1,116 @@
+"""One version of the model, opened and made ready to answer: what a request is answered from, whole."""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from ml.bundle.bundle import Bundle
+from ml.bundle.policy import Asking, Policy
+from ml.data.arrays import Indices
+from ml.domains import Domain, Source
+from ml.domains.placements import Placement
+from ml.errors import BadInput
+from ml.reranking.choice import Choice
+from ml.reranking.reranker import Reranker
+from ml.serving.engine.featuring import Featuring, ItemRows
+
+MOST_NUMBERS = np.iinfo(np.int32).max
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How slates of one placement are made."""
+
+    name: str
+    placement: Placement
+    retrievers: frozenset[str]
+    policy: Policy
+
+    def asking(self, choice: Choice) -> Asking:
+        """How the rules are asked for such a slate."""
+        return Asking(choice, self.placement.channel)
+
+
+@dataclass(frozen=True)
+class Release:
+    """An opened bundle with the plans of its domain's placements."""
+
+    domain: Domain
+    version: int
+    bundle: Bundle
+    plans: Mapping[str, Plan]
+    featuring: Featuring
+    item_features: ItemRows
+
+    @classmethod
+    def of(cls, domain: Domain, version: int, bundle: Bundle) -> "Release":
+        """Everything that requests need, read before the first one comes; the domain is as the source needs it."""
+        domain = Source.model_validate(bundle.manifest["source"]).applied_to(domain)
+        plans = {name: _plan(name, placement, bundle) for name, placement in domain.placements.items()}
+        featuring = Featuring(bundle, domain.protocol)
+        return cls(domain, version, bundle, plans, featuring, ItemRows(featuring))
+
+    def plan(self, placement: str) -> Plan:
+        """The plan of a placement; raises `BadInput` for one that is not declared."""
+        if placement not in self.plans:
+            raise BadInput(
+                f"placement: {self.domain.name} declares no {placement!r}; there are: {', '.join(sorted(self.plans))}"
+            )
+        return self.plans[placement]
+
+    @cached_property
+    def _users(self) -> pd.Index:
+        return pd.Index(self.bundle.users.ids)
+
+    @cached_property
+    def _items(self) -> pd.Index:
+        return pd.Index(self.bundle.items.ids)
+
+    @cached_property
+    def item_ids(self) -> list[str]:
+        """Identifiers by number."""
+        return [str(item) for item in self.bundle.items.ids]
+
+    def user_row(self, key: str) -> int:
+        """The row of a user who was known at the sealing; -1 for others."""
+        return _place(self._users, key)
+
+    def item(self, item_id: str) -> int:
+        """The number of an item; -1 where there is none."""
+        return _place(self._items, item_id)
+
+    def items(self, item_ids: list[str]) -> Indices:
+        """The numbers of items; -1 where there is none."""
+        return np.array([self.item(item_id) for item_id in item_ids], np.int32)
+
+    def number(self, key: str, *, sealed: bool = True) -> int:
+        """What draws and rules know a user by: the row, or a number beyond all rows for who came later.
+
+        So has who is to be forgotten (not `sealed`): what rules keep by row is of the user who was.
+        """
+        row = self.user_row(key) if sealed else -1
+        if row >= 0 or not key:
+            return row
+        beyond = len(self.bundle.users)
+        return beyond + zlib.crc32(key.encode()) % (MOST_NUMBERS - beyond)
+
+
+def _place(index: pd.Index, key: str) -> int:
+    try:
+        return int(index.get_loc(key))
+    except KeyError:
+        return -1
+
+
+def _plan(name: str, placement: Placement, bundle: Bundle) -> Plan:
+    trained = bundle.recommender.names
+    named = frozenset(placement.retrievers) & frozenset(trained) or frozenset(trained)
+    sealed = bundle.policy
+    reranker = sealed.reranker
+    changed = Reranker(placement.objective.applied_to(reranker.policy), reranker.catalogue, reranker.intervals)
+    sealed.eligibility.check_channel(placement.channel)
+    return Plan(name, placement, named, Policy(sealed.eligibility, sealed.items, changed))

@@ -1,0 +1,111 @@
+"""Retrieval for a batch: what was found for a profile before is looked up, the rest is found for all at once."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ml.data.arrays import Indices, Ints, Ragged, is_among
+from ml.data.requests import Requests
+from ml.logs import get_logger
+from ml.retrieval.contract import Ranking, Retriever, top_k
+from ml.serving.engine.asking import NONE, Ask, Asked, ragged
+from ml.serving.engine.profile import Found, Session
+from ml.serving.engine.release import Release
+
+SPARE = 50  # found beyond a retriever's quota, so that leaving some out of them asks nobody again
+NOTHING = Found(NONE, np.zeros(0, np.float32), whole=True)
+log = get_logger(__name__)
+
+Told = Callable[[str, Exception], None]  # hears of a retriever that failed
+
+
+def retrieve(
+    release: Release, asked: Asked, told: Told, time_left: Callable[[], bool], only: str | None = None
+) -> tuple[dict[str, Ranking], list[set[str]]]:
+    """What each retriever finds for each request, and those that had to be left out of each.
+
+    Args:
+        release: The model.
+        asked: R requests.
+        told: Hears of a retriever that failed: the others answer.
+        time_left: Whether another retriever may be asked for what is not known yet.
+        only: One retriever, asked whatever the placement names; None: those of the placement.
+
+    Returns:
+        By retriever the Q best items of each request (R, Q), nothing for placements that do not name it; and, a
+        request each, the retrievers whose answer is missing.
+    """
+    recommender = release.bundle.recommender
+    seen = recommender.visible.requests(asked.requests)
+    missing: list[set[str]] = [set() for _ in asked.asks]
+    rankings = {}
+    for name, model in recommender.retrievers.items():
+        if only is not None and name != only:
+            continue
+        wanted = [row for row, ask in enumerate(asked.asks) if only or name in ask.plan.retrievers]
+        unknown = [row for row in wanted if _key(model, name, asked.asks[row]) not in asked.asks[row].profile.found]
+        if unknown and time_left():
+            try:
+                _find(release, name, model, seen, asked.asks, unknown)
+            except Exception as error:  # noqa: BLE001 - one retriever that fails must not take the slate with it
+                told(name, error)
+        rankings[name] = _stacked(release, name, model, asked, wanted, missing)
+    return rankings, missing
+
+
+def _key(model: Retriever, name: str, ask: Ask) -> tuple[str, Session]:
+    """What an answer is known by: sessions matter only to those who read them."""
+    return name, ask.session if "session" in model.inputs else ()
+
+
+def _find(
+    release: Release, name: str, model: Retriever, seen: Requests, asks: Sequence[Ask], rows: Sequence[int]
+) -> None:
+    """Ask a retriever for all whose answer is not known, and keep it with their profiles."""
+    first = {(id(asks[row].profile), _key(model, name, asks[row])): row for row in rows}
+    part = seen.take(np.array(list(first.values())))
+    barred = ragged([NONE if (own := asks[row].profile.barred) is None else own for row in first.values()])
+    wanted = release.bundle.recommender.quotas[name] + SPARE
+    ranking = top_k(model.score(part), wanted, exclude=barred)
+    for at, row in enumerate(first.values()):
+        there = ranking.item[at] >= 0
+        found = Found(ranking.item[at][there], ranking.score[at][there], whole=not there.all())
+        asks[row].profile.found[_key(model, name, asks[row])] = found
+
+
+def _stacked(
+    release: Release, name: str, model: Retriever, asked: Asked, wanted: Iterable[int], missing: list[set[str]]
+) -> Ranking:
+    """(R, Q) what was found, without what each request leaves out."""
+    quota = release.bundle.recommender.quotas[name]
+    item = np.full((len(asked.asks), quota), -1, np.int32)
+    score = np.full((len(asked.asks), quota), -np.inf, np.float32)
+    for row in wanted:
+        ask = asked.asks[row]
+        found = ask.profile.found.get(_key(model, name, ask))
+        if found is None:
+            missing[row].add(name)
+            continue
+        if len(ask.exclude):
+            found = _without(release, name, model, asked, row, found)
+        count = min(len(found.item), quota)
+        item[row, :count], score[row, :count] = found.item[:count], found.score[:count]
+    return Ranking(item, score)
+
+
+def _without(release: Release, name: str, model: Retriever, asked: Asked, row: int, found: Found) -> Found:
+    """What was found less what one request excludes; asked anew where that leaves too few though there are more."""
+    ask, quota = asked.asks[row], release.bundle.recommender.quotas[name]
+    kept = ~is_among(found.item, ask.exclude)
+    if found.whole or kept.sum() >= quota:
+        return replace(found, item=found.item[kept], score=found.score[kept])
+    one = release.bundle.recommender.visible.requests(asked.requests.take(np.array([row])))
+    exclude = ask.exclude if ask.profile.barred is None else np.union1d(ask.exclude, ask.profile.barred)
+    ranking = top_k(model.score(one), quota, exclude=Ragged(_ends(exclude), exclude.astype(np.int32)))
+    there = ranking.item[0] >= 0
+    return Found(ranking.item[0][there], ranking.score[0][there], whole=True)
+
+
+def _ends(values: Indices) -> Ints:
+    return np.array([0, len(values)], np.int64)

@@ -1,0 +1,1 @@
+"""Slates, events and items over HTTP."""

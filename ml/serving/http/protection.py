@@ -1,0 +1,129 @@
+"""Who may do what, how often, and how many at a time."""
+
+import hashlib
+import hmac
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from ml.errors import BadInput
+from ml.serving.http.answers import Refused
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_BEARER = "bearer "
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What writers and administrators must show; None: nothing, which only loopback may be served with."""
+
+    write: SecretStr | None = None
+    admin: SecretStr | None = None
+
+    def check_host(self, host: str) -> None:
+        """Raise `BadInput` where others than this machine could write without a token."""
+        if host in LOOPBACK:
+            return
+        for name in ("write", "admin"):
+            token: SecretStr | None = getattr(self, name)
+            if token is None or not token.get_secret_value():
+                raise BadInput(
+                    f"{host} can be reached by others, who could {name} without a token: "
+                    f"set SLATE_{name.upper()}_TOKEN, or serve on 127.0.0.1"
+                )
+
+    def role(self, authorization: str | None) -> str | None:
+        """`admin` or `write` for whoever shows its token, None for anybody else."""
+        shown = (authorization or "").strip()
+        if shown[: len(_BEARER)].lower() != _BEARER:
+            return None
+        shown = shown[len(_BEARER) :].strip()
+        for name, token in (("admin", self.admin), ("write", self.write)):
+            if token is not None and _same(shown, token.get_secret_value()):
+                return name
+        return None
+
+    def check(self, needed: str, authorization: str | None) -> None:
+        """Raise `Refused` (401) where a token is needed and not shown; an administrator may write too."""
+        token = self.admin if needed == "admin" else self.write
+        if token is None:
+            return
+        if self.role(authorization) not in {"admin", needed}:
+            raise Refused(
+                401,
+                "Authorization",
+                f"a token to {needed} is needed",
+                f"Send `Authorization: Bearer …` with the token of SLATE_{needed.upper()}_TOKEN.",
+                headers=((b"www-authenticate", b"Bearer"),),
+            )
+
+
+def _same(shown: str, token: str) -> bool:
+    """In a time that tells neither content nor length."""
+    digests = (hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest() for text in (shown, token))
+    return hmac.compare_digest(*digests)
+
+
+class RateLimit:
+    """A token bucket a client, in bounded memory.
+
+    Args:
+        per_second: Requests a second on average; None: no limit.
+        burst: Requests at once.
+        clients: Clients remembered.
+    """
+
+    def __init__(self, per_second: float | None, burst: int, clients: int) -> None:
+        self._per_second, self._burst, self._clients = per_second, burst, clients
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # what is left, and when (seconds)
+
+    def __len__(self) -> int:
+        """Clients remembered."""
+        return len(self._buckets)
+
+    def wait(self, client: str, now: float) -> float:
+        """Seconds until this client may come again; 0: it may now, and has.
+
+        Args:
+            client: Token or address.
+            now: Seconds of a clock that never goes back.
+        """
+        if self._per_second is None:
+            return 0.0
+        left, since = self._buckets.pop(client, (float(self._burst), now))
+        left = min(float(self._burst), left + (now - since) * self._per_second)
+        allowed = left >= 1
+        self._buckets[client] = (left - 1 if allowed else left, now)
+        if len(self._buckets) > self._clients:
+            self._buckets.popitem(last=False)
+        return 0.0 if allowed else (1 - left) / self._per_second
+
+
+class Shed(Refused):
+    """Turned away as too many slates are under way."""
+
+
+class Shield:
+    """Bounds the slates under way, so that those which are answered are answered in time."""
+
+    def __init__(self, maximum: int, retry_after: int) -> None:
+        self._maximum, self._retry_after = maximum, retry_after
+        self.under_way = 0
+
+    def check(self) -> None:
+        """Raise `Shed` where too many are under way."""
+        if self.under_way >= self._maximum:
+            raise Shed(503, None, "too many slates are under way", "Send the request again later.", self._retry_after)
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """One more under way; raises as `check`."""
+        self.check()
+        self.under_way += 1
+        try:
+            yield
+        finally:
+            self.under_way -= 1

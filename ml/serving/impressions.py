@@ -1,0 +1,142 @@
+"""The log of served slates: what was shown, where, by which chance; it never makes a request wait.
+
+A request hands its slate to a bounded queue and goes on; one thread writes it to a journal (`impression_parts`), which
+outlives a killed process, and seals the journal into a Parquet part now and then. What a hung or full disk keeps from
+being written is refused and counted: whoever answers with chance in it must know that its propensity was not logged.
+"""
+
+import fcntl
+import os
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, Full, Queue
+from threading import Event, Lock, Thread
+
+from ml.logs import get_logger
+from ml.serving.contract import ServedSlate
+from ml.serving.impression_parts import JOURNAL, line_of, seal_abandoned
+
+_BATCH = 256  # slates written at once
+_PATIENCE = 0.1  # seconds that the writer waits before it looks whether a part is due
+log = get_logger(__name__)
+
+
+class ImpressionLog:
+    """Takes served slates from any thread; one log, or several, of as many processes, write into a folder.
+
+    Args:
+        folder: Of one domain; made where it is not there.
+        rows_per_part: Rows after which a journal is sealed.
+        seconds_per_part: Seconds after its first row at which a journal is sealed, whatever it holds.
+        capacity: Slates that may wait to be written.
+    """
+
+    def __init__(
+        self, folder: Path, *, rows_per_part: int = 50_000, seconds_per_part: float = 60.0, capacity: int = 10_000
+    ) -> None:
+        self._folder, self._rows_per_part, self._seconds_per_part = folder, rows_per_part, seconds_per_part
+        self._waiting: Queue[ServedSlate] = Queue(capacity)
+        self._journal: int | None = None  # descriptor
+        self._rows, self._begun = 0, 0.0
+        self._torn = False  # the journal's last line may be cut off
+        self._closing, self._counting = Event(), Lock()
+        self.logged = 0  # slates in a journal or a part
+        self.dropped = 0  # slates that no file holds
+        self._told_at = float("-inf")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._writer = Thread(target=self._run, name="impressions", daemon=True)
+        self._writer.start()
+
+    def shown(self, slate: ServedSlate) -> bool:
+        """Take a slate to be logged, without waiting; False: it is not, and counted as dropped.
+
+        A slate is in its journal some milliseconds later: a process killed in between takes it along.
+        """
+        if not self._closing.is_set():
+            with suppress(Full):
+                self._waiting.put_nowait(slate)
+                return True
+        self._drop([slate], "the log is closed" if self._closing.is_set() else "the disk does not keep up")
+        return False
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Write and seal what waits, for so many seconds at most; what a hung disk keeps back is counted as dropped."""
+        self._closing.set()
+        self._writer.join(timeout)
+        left = self._next_batch(0.0)
+        while left:
+            self._drop(left, "the disk hung while the log was closed")
+            left = self._next_batch(0.0)
+
+    def _run(self) -> None:
+        self._seal()  # what a killed process left behind
+        while not (self._closing.is_set() and self._waiting.empty()):
+            if batch := self._next_batch(_PATIENCE):
+                self._append(batch)
+            if self._journal is not None and self._is_due():
+                self._seal()
+        self._seal()
+
+    def _next_batch(self, patience: float) -> list[ServedSlate]:
+        batch: list[ServedSlate] = []
+        with suppress(Empty):
+            batch.append(self._waiting.get(timeout=patience) if patience else self._waiting.get_nowait())
+            while len(batch) < _BATCH:
+                batch.append(self._waiting.get_nowait())
+        return batch
+
+    def _append(self, batch: list[ServedSlate]) -> None:
+        try:
+            lines = b"".join(line_of(slate) for slate in batch)
+            _write_all(self._opened(), b"\n" + lines if self._torn else lines)
+        except (OSError, TypeError, ValueError) as error:  # a full disk; a slate that is no JSON
+            self._torn = True
+            self._drop(batch, str(error))
+            return
+        self._torn = False
+        self._rows += sum(len(slate.items) for slate in batch)
+        self.logged += len(batch)
+
+    def _opened(self) -> int:
+        """The descriptor of the journal; a new one begins with its first slate."""
+        if self._journal is None:
+            name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}{JOURNAL}"
+            opened = os.open(self._folder / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o644)
+            fcntl.flock(opened, fcntl.LOCK_EX)  # released when the process ends, however it ends
+            self._journal, self._rows, self._begun, self._torn = opened, 0, time.monotonic(), False
+        return self._journal
+
+    def _is_due(self) -> bool:
+        return self._rows >= self._rows_per_part or time.monotonic() - self._begun >= self._seconds_per_part
+
+    def _seal(self) -> None:
+        """Let go of the journal, and seal all that nobody writes; what cannot be sealed now stays for the next time."""
+        import duckdb
+
+        if self._journal is not None:
+            os.close(self._journal)
+            self._journal = None
+        try:
+            seal_abandoned(self._folder)
+        except (OSError, duckdb.Error) as error:
+            log.warning("impressions stay in their journal in %s: %s", self._folder, error)
+
+    def _drop(self, slates: list[ServedSlate], why: str) -> None:
+        """Count slates that are not logged; say so once a second, louder where chance had a part in them."""
+        with self._counting:
+            self.dropped += len(slates)
+            if time.monotonic() - self._told_at < 1:
+                return
+            self._told_at = time.monotonic()
+        if any(item.explored or item.propensity < 1 for slate in slates for item in slate.items):
+            log.error("explored slates were served without a logged propensity: %s (%d so far)", why, self.dropped)
+        else:
+            log.warning("slates are not logged: %s (%d so far)", why, self.dropped)
+
+
+def _write_all(opened: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(opened, rest) :]

@@ -1,0 +1,208 @@
+"""One domain being served: the champion's engine, what happens now, what was shown, and the threads beside requests."""
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from ml.data.new_items import NewItem
+from ml.domains import Domain
+from ml.errors import RunFailed, SlateError
+from ml.logs import get_logger
+from ml.serving.contract import ServedSlate, SlateRequest
+from ml.serving.engine.arriving import with_items
+from ml.serving.engine.batching import Batcher
+from ml.serving.engine.clock import Clock
+from ml.serving.engine.engine import SlateEngine
+from ml.serving.engine.following import Follower
+from ml.serving.events import LiveEvent
+from ml.serving.impressions import ImpressionLog
+from ml.serving.items import kept_items
+from ml.serving.online.contract import user_key
+from ml.serving.online.errors import StoreGone
+from ml.serving.online.live import Live, LiveView, Receipt
+
+ITEMS_EVERY = 30.0  # seconds between two computations of all items' features
+LOOK_EVERY = 0.05  # seconds between two looks at what waits beside requests
+MOST_PREPARED = 2_000  # users whose candidates may wait to be found anew
+log = get_logger(__name__)
+
+
+class Beside:
+    """A thread of the lowest priority for what must not make a request wait: `step` is called again and again."""
+
+    def __init__(self, name: str, every: float, step: Callable[[], object]) -> None:
+        self._every, self._step, self._stop = every, step, threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"slate-{name}", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop after the step under way."""
+        self._stop.set()
+        self._thread.join(5)
+
+    def _run(self) -> None:
+        with suppress(OSError, AttributeError):  # a thread has a priority of its own on Linux alone
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+        while not self._stop.wait(self._every):
+            try:
+                self._step()
+            except StoreGone:
+                continue  # it is asked again
+            except Exception:
+                log.exception("beside requests, %s failed", self._thread.name)
+
+
+class Service:
+    """Answers for one domain; `close` it. What HTTP, the command line and benchmarks talk to."""
+
+    def __init__(
+        self, declared: Domain, follower: Follower, live: LiveView, impressions: ImpressionLog, clock: Clock
+    ) -> None:  # fmt: skip
+        self.domain = declared.name
+        self.follower, self.live, self.impressions, self.clock = follower, live, impressions, clock
+        self.batcher = Batcher(lambda: self.follower.engine)
+        self._wanted: dict[str, LiveEvent] = {}  # users who did something: their candidates are found before they ask
+        self._told: dict[str, NewItem] = {}  # items that were put, as the store keeps them
+        self._told_at, self._telling = 0, threading.Lock()
+        follower.also(self._with_told_items)
+        follower.follow()
+        self._beside = [
+            Beside(f"prepare-{self.domain}", LOOK_EVERY, self._prepare),
+            Beside(f"arrivals-{self.domain}", LOOK_EVERY, self._take_items),
+            Beside(f"items-{self.domain}", ITEMS_EVERY, self._refresh_items),
+        ]
+
+    @property
+    def version(self) -> int | None:
+        """Version of the model that answers now."""
+        return self.follower.version
+
+    @property
+    def engine(self) -> SlateEngine:
+        """The engine of the moment; raises `RunFailed` where there is none."""
+        return self.follower.engine
+
+    def ready(self) -> str | None:
+        """Why slates cannot be answered yet; None: they can."""
+        return None if self.version is not None else f"{self.domain} has no champion yet"
+
+    async def answer(self, request: SlateRequest) -> ServedSlate:
+        """One slate, from an event loop, together with whatever else queues."""
+        return await self.batcher.answer(request)
+
+    def recommend(self, request: SlateRequest) -> ServedSlate:
+        """One slate, at once."""
+        return self.engine.recommend(request)
+
+    def similar(self, item_id: str, k: int) -> list[dict[str, Any]]:
+        """The items most like one. Raises `BadInput` for an unknown item."""
+        return self.engine.similar(item_id, k)
+
+    def accept(self, events: Sequence[LiveEvent]) -> Receipt:
+        """Take events in; when it returns they are durable, and in the next slate's features.
+
+        Raises:
+            NotDurable: They could not be kept: send them again.
+            RunFailed: Another process takes this domain's events.
+        """
+        receipt = self._writer.accept(events)
+        for event in events:
+            if len(self._wanted) < MOST_PREPARED:
+                self._wanted[user_key(event)] = event
+        return receipt
+
+    def put_item(self, item_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep what is told of an item, which can be in slates when this returns.
+
+        Raises:
+            BadInput: A column is not as the contract has it.
+            NotDurable: It could not be kept: send it again.
+            RunFailed: Another process takes this domain's items, or the champion cannot embed their texts.
+        """
+        item, known = NewItem.told(item_id, _plain(fields)), self.engine.release.item(item_id) >= 0
+        with self._telling:
+            told = item.over(self._told[item_id]) if item_id in self._told else item
+            with_items(self.engine, [told])  # raises before anything is kept
+            sequence = self._writer.put_item(item_id, told.as_json())
+        self._take_items()
+        return {"item_id": item_id, "known_before": known, "sequence": sequence}
+
+    def erase(self, user_id: str) -> dict[str, Any]:
+        """Forget a user at once; what was landed goes with `slate erase --pending`."""
+        sequence = self._writer.erase(user_id)
+        self.engine.profiles.forget(user_id)
+        return {"erased": True, "sequence": sequence, "pending": "slate erase --pending"}
+
+    def shown(self, slate: ServedSlate) -> bool:
+        """Log the impression of a slate that is about to be sent; whether it will be kept."""
+        return self.impressions.shown(slate)
+
+    def facts(self) -> dict[str, Any]:
+        """Numbers for `/metrics`."""
+        behind = getattr(self.live, "behind", 0)
+        now, engine = self.clock(), self.follower.engine if self.version is not None else None
+        as_of = engine.release.item_features.as_of if engine else now
+        return {
+            "version": self.version or 0, "freshness_seconds": max(now - as_of, 0) / 1e6, "store_behind": behind,
+            "queued": len(self.batcher.full), "late": self.batcher.late, "swaps": self.follower.swaps,
+            "impressions_logged": self.impressions.logged, "impressions_dropped": self.impressions.dropped,
+        }  # fmt: skip
+
+    def close(self) -> None:
+        """Stop following, answer what is queued, seal what was shown, let go of the store."""
+        self.follower.close()
+        for each in self._beside:
+            each.close()
+        self.batcher.close()
+        self.impressions.close()
+        self.live.close()
+
+    @property
+    def _writer(self) -> Live:
+        if not isinstance(self.live, Live):
+            raise RunFailed(f"another process takes the events of {self.domain}: send them there")
+        return self.live
+
+    def _prepare(self) -> None:
+        """Find candidates anew for those who did something, before they ask."""
+        while self._wanted:
+            _, event = self._wanted.popitem()
+            with suppress(SlateError):
+                self.engine.prepare(event.user_id, event.session_id)
+
+    def _take_items(self) -> None:
+        """Let the engine know of items that were put since the last look."""
+        with self._telling:
+            told = self.live.items_since(self._told_at)
+            if not told:
+                return
+            items = kept_items(told)
+            self._told |= {item.item_id: item for item in items}
+            self._told_at = told[-1][0]
+        self.follower.change(lambda engine: with_items(engine, items))
+
+    def _with_told_items(self, engine: SlateEngine) -> SlateEngine:
+        """Another version with the items that were put; where it cannot take them it answers without."""
+        try:
+            return with_items(engine, list(self._told.values()))
+        except RunFailed as error:
+            log.warning("%s: items that were put are left out: %s", self.domain, error)
+            return engine
+
+    def _refresh_items(self) -> None:
+        engine = self.engine
+        engine.release.item_features.refresh(self.live, self.clock())
+
+
+def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of an item as people tell them: attributes as an object, moments as such."""
+    plain = dict(fields)
+    if isinstance(attributes := plain.get("attributes"), str):
+        plain["attributes"] = json.loads(attributes)
+    if isinstance(launched := plain.get("launched_at"), int):
+        plain["launched_at"] = datetime.fromtimestamp(launched / 1e6, UTC)
+    return plain
