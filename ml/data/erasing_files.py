@@ -109,9 +109,13 @@ def _purged(line: bytes) -> bytes:
 def _is_line_of(line: bytes, user: Identifier) -> bool:
     text = line.decode("utf-8", "replace")
     told = _told(text)
-    if isinstance(told, dict) and any(USER_COLUMN.search(name) and value == user.text for name, value in told.items()):
+    if isinstance(told, dict) and any(USER_COLUMN.search(name) and _names(value, user) for name, value in told.items()):
         return True
     return user.stands_in(text)
+
+
+def _names(value: Any, user: Identifier) -> bool:
+    return user.text in value if isinstance(value, list) else bool(value == user.text)
 
 
 def _told(text: str) -> Any:

@@ -194,7 +194,8 @@ def _version_hash(part: Part, earlier: list[Partition]) -> str:
 
 def _manifest(partition: Partition) -> dict[str, Any]:
     found = asdict(partition)
-    del found["folder"]
+    for name in ("folder", "landed_as", "rows_erased", "content"):  # nothing is erased of what lands now
+        del found[name]
     return {
         name: value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
         for name, value in found.items()

@@ -18,8 +18,10 @@ import duckdb
 import numpy as np
 
 from ml.data.sql import identifier, literal
+from ml.domains import DOMAINS
 
-USERS = "user|household|customer|ncodpers|visitor|person"
+# What columns and texts call users, the domains' own words among it.
+USERS = "|".join(sorted({"user", "visitor", "person", "ncodpers", *(each.user_noun for each in DOMAINS.values())}))
 USER_COLUMN = re.compile(USERS, re.IGNORECASE)
 SHORTEST = 4  # characters of an identifier that is looked for wherever it stands
 SQLITE = b"SQLite format 3\0"

@@ -20,7 +20,6 @@ from ml.data.traces import Identifier, scan
 from ml.domains import DOMAINS, get_domain
 from ml.errors import BadInput, RunFailed
 from ml.logs import get_logger
-from ml.serving.online.contract import Store
 from ml.settings import settings
 from ml.steps.features import build_features, plan, publish_features
 from ml.steps.publishing import EXAMPLES
@@ -42,8 +41,8 @@ def erase(
 
     The landed partitions, raw files, logs and tables are rewritten; the warehouse and the features are built anew; the
     champion is sealed again with the same trained weights and gets the alias; what else holds the users is removed.
-    What a running server has open is left to it (`left_to_server`): it forgets on DELETE, and closed files follow with
-    the next erasure.
+    What a running server has open, and what its store still knows, is left to it (`left_to_server`): it forgets on
+    DELETE, and the rest follows with the next erasure.
 
     Args:
         domain: Whose users.
@@ -67,10 +66,7 @@ def erase(
     rows = erase_landed(domain, names)
     champion = _reseal_champion(domain, names, at or datetime.now(UTC))
     rebuild = _needs_features(domain)
-    done = _Work(domain, names)
-    for user in names:
-        for path in _traces(domain, user):
-            done.treat(path, user)
+    done = _treat_all(domain, names)
     if rebuild or done.features_gone:
         _rebuild_features(domain)
     seconds = round(monotonic() - started, 1)
@@ -79,8 +75,8 @@ def erase(
         "champion": champion, "features": rebuild or done.features_gone, "seconds": seconds,
         "within_minutes": within_minutes,
     }  # fmt: skip
-    left = sorted({path for user in names for path in _traces(domain, user)})
-    served = [str(path) for path in left if _held_open(path)]
+    left, serving = done.left, settings().domain_path("serving", domain)
+    served = [str(path) for path in left if path.is_relative_to(serving) or _held_open(path)]
     _refuse_left([path for path in left if str(path) not in served])
     _record(domain, found, at or datetime.now(UTC))
     if seconds > 60 * within_minutes:
@@ -90,15 +86,27 @@ def erase(
     return {**found, "left_to_server": served}
 
 
-def erase_pending(domain: str, store: Store, within_minutes: float = 60.0) -> dict[str, Any]:
-    """Erase everybody whom serving was told to forget, then let the store forget that they were."""
-    waiting = store.erased()
+def erase_pending(domain: str, within_minutes: float = 60.0) -> dict[str, Any]:
+    """Erase everybody whom serving was told to forget; then, unless a server runs, serving need not remember them.
+
+    Returns:
+        What `erase` returns, and `remembered`: whether a running server still keeps their names, to refuse them.
+    """
+    from ml.serving.online.opening import open_live
+
+    with open_live(domain, reader=True) as view:
+        waiting = view.erased()
     if not waiting:
-        return {"domain": domain, "users": 0}
+        return {"domain": domain, "users": 0, "remembered": False}
     found = erase(domain, waiting, within_minutes)
-    if not found["left_to_server"]:
-        store.forget_erased(waiting)
-    return found
+    try:
+        with open_live(domain) as live:
+            live.forget_erased(waiting)
+    except BadInput as error:
+        log.warning("%s: run it again when the server has stopped, so that it forgets the names too", error)
+        return {**found, "remembered": True}
+    left = _treat_all(domain, [Identifier(user) for user in waiting]).left
+    return {**found, "left_to_server": [str(path) for path in left], "remembered": bool(left)}
 
 
 def traces_of(domain: str, user: str) -> dict[str, Any]:
@@ -129,6 +137,14 @@ def _owner(artifact: Path) -> str | None:
     return described.get("domain") if isinstance(described, dict) else None
 
 
+def _treat_all(domain: str, users: Sequence[Identifier]) -> "_Work":
+    done = _Work(domain, users)
+    for user in users:
+        for path in _traces(domain, user):
+            done.treat(path, user)
+    return done
+
+
 class _Work:
     """What is done to each file that holds a user, counted."""
 
@@ -136,6 +152,11 @@ class _Work:
         self.domain, self.users = domain, users
         self.rewritten = self.removed = 0
         self.features_gone = False
+
+    @property
+    def left(self) -> list[Path]:
+        """The files that hold one of the users now."""
+        return sorted({path for user in self.users for path in _traces(self.domain, user)})
 
     def treat(self, path: Path, user: Identifier) -> None:
         """Rewrite a file, or remove what it is part of."""

@@ -14,6 +14,8 @@ from ml.data.traces import Identifier, scan
 from ml.domains import DOMAINS, get_domain
 from ml.domains.reranking import Reranking
 from ml.errors import BadInput, RunFailed
+from ml.serving.events import LiveEvent
+from ml.serving.online.opening import open_live
 from ml.steps import erasing
 from ml.steps.sealed import dataset_of
 from ml.tracking import registry
@@ -124,3 +126,22 @@ def test_what_cannot_be_rewritten_is_told(tmp_path, monkeypatch):
     (tmp_path / "somewhere" / "strange.bin").write_bytes(USER.encode())
     with pytest.raises(RunFailed, match=r"strange\.bin"):
         steps.erase("retail", [USER], at=NOW)
+
+
+def test_whom_serving_was_told_to_forget_is_erased_and_not_remembered(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLATE_HOME", str(tmp_path))
+    events = [
+        LiveEvent(f"e{number}", "s", "i000", "purchase", number, user_id=user)
+        for number, user in enumerate((USER, "u004"), 1)
+    ]
+    with open_live("retail") as live:
+        live.accept(events)
+        live.erase(USER)
+    assert steps.traces_of("retail", USER)["files"]
+    done = steps.erase_pending("retail", 30)
+    assert (done["users"], done["remembered"]) == (1, False)
+    assert steps.traces_of("retail", USER)["files"] == []
+    with open_live("retail") as live:
+        assert live.erased() == []
+        assert [[event.event_id for event in found] for found in live.events_of([USER, "u004"])] == [[], ["e2"]]
+    assert steps.erase_pending("retail")["users"] == 0
