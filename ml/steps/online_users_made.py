@@ -57,7 +57,7 @@ def write_key_values(folder: Path, users: int) -> None:
     with lmdb.open(str(folder / "ids.lmdb"), map_size=MAP_BYTES, sync=False, writemap=True) as store:
         for start, stop in _chunks(users):
             rows = np.arange(start, stop).astype(ROW)
-            pairs = zip(user_ids(start, stop).tolist(), (row.tobytes() for row in rows), strict=True)
+            pairs = zip(user_ids(start, stop).tolist(), rows.view(f"V{ROW.itemsize}").tolist(), strict=True)
             with store.begin(write=True) as transaction:
                 transaction.cursor().putmulti(pairs, append=True)
         store.sync(True)
