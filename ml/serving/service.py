@@ -10,7 +10,7 @@ from typing import Any
 
 from ml.data.new_items import NewItem
 from ml.domains import Domain
-from ml.errors import RunFailed, SlateError
+from ml.errors import BadInput, RunFailed, SlateError
 from ml.logs import get_logger
 from ml.serving.contract import ServedSlate, SlateRequest
 from ml.serving.engine.arriving import with_items
@@ -21,7 +21,7 @@ from ml.serving.engine.following import Follower
 from ml.serving.events import LiveEvent
 from ml.serving.impressions import ImpressionLog
 from ml.serving.items import kept_items
-from ml.serving.online.contract import user_key
+from ml.serving.online.contract import ANONYMOUS, user_key
 from ml.serving.online.errors import StoreGone
 from ml.serving.online.live import Live, LiveView, Receipt
 
@@ -106,9 +106,13 @@ class Service:
         """Take events in; when it returns they are durable, and in the next slate's features.
 
         Raises:
+            BadInput: An event is not what it may be; none is taken in.
             NotDurable: They could not be kept: send them again.
             RunFailed: Another process takes this domain's events.
         """
+        for at, event in enumerate(events):
+            if event.user_id is not None and event.user_id.startswith(ANONYMOUS):
+                raise BadInput(f"[{at}].user_id: no user's identifier may begin with {ANONYMOUS!r}: leave it out")
         receipt = self._writer.accept(events)
         for event in events:
             if len(self._wanted) < MOST_PREPARED:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from ml.errors import BadInput
 from ml.serving.contract import NOT_LIVE, RETRIEVER_LEFT_OUT, ServedSlate, SlateRequest
 from ml.serving.engine.answering import served
 from ml.serving.engine.asking import Ask, check_numbers, put_together, understood
@@ -43,8 +44,10 @@ class Stages:
 
 
 def user_key(request: SlateRequest) -> str:
-    """Whose request it is: the user, the session of somebody who did not sign in, or nobody."""
+    """Whose request it is: the user, the session of somebody who did not sign in, or nobody; raises `BadInput`."""
     if request.user_id is not None:
+        if request.user_id.startswith(ANONYMOUS):
+            raise BadInput(f"user_id: no user's identifier may begin with {ANONYMOUS!r}: send session_id instead")
         return request.user_id
     return f"{ANONYMOUS}{request.session_id}" if request.session_id else ""
 

@@ -1,8 +1,9 @@
 """Following the alias `champion`: another version is opened, checked and warmed beside the one that answers."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ml.domains import Domain
 from ml.errors import RunFailed
@@ -11,6 +12,7 @@ from ml.serving.contract import SlateRequest
 from ml.serving.engine.engine import SlateEngine
 
 EVERY = 5.0  # seconds between two looks at the alias
+AGAIN = 60.0  # seconds after which a version that was refused is tried again
 WARMED = 64  # users whose profiles are made before a version takes over
 FEW = 3
 log = get_logger(__name__)
@@ -45,6 +47,11 @@ class Refused:
 
     version: int
     reason: str
+    at: float = field(default_factory=time.monotonic)
+
+    def stands(self, version: int) -> bool:
+        """Whether it is too early to try this version: the reason may have been a passing one."""
+        return self.version == version and time.monotonic() - self.at < AGAIN
 
 
 class Follower:
@@ -82,7 +89,10 @@ class Follower:
         """
         with self._looking:
             wanted = self._champion()
-            if wanted is None or wanted == self.version or (self.refused and self.refused.version == wanted):
+            if wanted is None or wanted == self.version:
+                self.refused = None
+                return False
+            if self.refused and self.refused.stands(wanted):
                 return False
             try:
                 engine = self._opened(wanted)

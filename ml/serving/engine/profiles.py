@@ -35,12 +35,14 @@ class Happenings(Protocol):
 class Profiles:
     """A bounded number of profiles of one release."""
 
-    def __init__(self, release: Release, happenings: Happenings | None, most: int = MOST) -> None:
+    def __init__(
+        self, release: Release, happenings: Happenings | None, most: int = MOST, erased: frozenset[str] | None = None
+    ) -> None:
         self._release, self._happenings, self._most = release, happenings, most
         self._kept: OrderedDict[str, Profile] = OrderedDict()
         self._lock = Lock()
         self._strangers: tuple[int, dict[tuple[str, Session], Found]] = (0, {})
-        self._erased = frozenset(happenings.erased() if happenings else ())
+        self._erased = frozenset(happenings.erased() if happenings else ()) if erased is None else erased
 
     def of(self, keys: Sequence[str], moment: int) -> list[Profile]:
         """The profile of each user as of now; where the store does not answer, as it was last known or sealed."""
@@ -66,7 +68,7 @@ class Profiles:
 
     def moved(self, release: Release, forgetting: str) -> "Profiles":
         """The same users of a release with other items: all that one retriever found is found anew."""
-        other = Profiles(release, self._happenings, self._most)
+        other = Profiles(release, self._happenings, self._most, self._erased)
         if release.bundle.knowledge.outputs == "owned":  # what users have not is as long as the catalogue
             return other
         with self._lock:
