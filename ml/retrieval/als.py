@@ -57,6 +57,11 @@ class Als(Stored):
         return self.item_vectors.T @ self.item_vectors
 
     @cached_property
+    def columns(self) -> Floats:
+        """(D, items) the item vectors side by side, by which a few requests are multiplied twice as fast."""
+        return np.ascontiguousarray(self.item_vectors.T)
+
+    @cached_property
     def taken(self) -> Floats:
         """(items,) 0 for items that somebody took before t1, `-inf` for the others."""
         return np.where(self.item_vectors.any(axis=1), np.float32(0), np.float32(-np.inf))
@@ -90,7 +95,8 @@ class Als(Stored):
     def score(self, requests: Requests) -> Floats:
         """(R, items) inner products; `-inf` for items that nobody took before t1, and without a history."""
         vectors = self.request_vectors(requests)
-        scores = vectors @ self.item_vectors.T + self.taken
+        scores: Floats = vectors @ self.columns
+        scores += self.taken
         scores[~vectors.any(axis=1)] = -np.inf
         return scores
 

@@ -98,7 +98,7 @@ class Content(Stored):
     def score(self, requests: Requests) -> Floats:
         """(R, items) cosines; `-inf` for items without a vector, and without a history that has one."""
         vectors, (readings, reading) = self.request_vectors(requests), self._readings
-        scores: Floats = np.take(vectors @ readings.T, reading, axis=1)
+        scores: Floats = np.take(vectors @ readings, reading, axis=1)
         scores += self._liked
         scores[~vectors.any(axis=1)] = -np.inf
         return scores
@@ -111,13 +111,13 @@ class Content(Stored):
 
     @cached_property
     def _readings(self) -> tuple[Floats, Ints]:
-        """The distinct item vectors, and which of them each item (items,) has: thousands of products read the same."""
+        """The distinct item vectors as columns (D, N), and which each item (items,) has: thousands of products read alike."""
         vectors = np.ascontiguousarray(self.item_vectors)
         mark = vectors.astype(np.float64) @ np.random.default_rng(0).normal(size=vectors.shape[1])
         _, first, reading = np.unique(mark, return_index=True, return_inverse=True)
         if not np.array_equal(vectors[first][reading], vectors):  # two that differ have one mark
-            return vectors, np.arange(len(vectors))
-        return np.ascontiguousarray(vectors[first]), reading
+            return np.ascontiguousarray(vectors.T), np.arange(len(vectors))
+        return np.ascontiguousarray(vectors[first].T), reading
 
     def request_vectors(self, requests: Requests) -> Floats:
         """(R, D) decayed means of the history's item vectors, of length one."""

@@ -62,7 +62,7 @@ class TwoTower:
 
     def score(self, requests: Requests) -> Floats:
         """(R, items) cosines; every item is a candidate, one that was never taken by its content."""
-        scores: Floats = self.user_vectors(requests) @ self.item_vectors.T
+        scores: Floats = self.user_vectors(requests) @ self.catalogue.columns
         return scores
 
     def save(self, folder: Path) -> None:

@@ -4,6 +4,7 @@ Shapes: B requests, H history length, D embedding size.
 """
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -30,6 +31,11 @@ class Catalogue:
 
     vectors: Floats  # (items, D) of length one: what a request's vector is compared with
     embedded: Floats  # (items, D) how the request tower reads an item in a history
+
+    @cached_property
+    def columns(self) -> Floats:
+        """(D, items) the vectors side by side, by which a few requests are multiplied twice as fast."""
+        return np.ascontiguousarray(self.vectors.T)
 
 
 @dataclass(frozen=True)

@@ -89,10 +89,7 @@ def _find(
     part = seen.take(np.array(list(first.values())))
     barred = ragged([NONE if (own := asks[row].profile.barred) is None else own for row in first.values()])
     wanted = release.bundle.recommender.quotas[name] + SPARE
-    if name == release.bundle.indexed:
-        ranking = _searched(release, model, part, wanted, barred)
-    else:
-        ranking = top_k(model.score(part), wanted, exclude=barred)
+    ranking = top_k(model.score(part), wanted, exclude=barred)
     kept: list[dict[Any, Found]] = [release.shared, *(asks[row].profile.found for row in first.values())]
     for known in kept:
         if len(known) >= MOST_FOUND:
@@ -103,20 +100,6 @@ def _find(
         asks[row].profile.found[_key(model, name, asks[row])] = found
         if (shared := _shared_key(model, name, asks[row])) is not None:
             release.shared[shared] = found
-
-
-def _searched(release: Release, model: Any, part: Requests, wanted: int, barred: Ragged) -> Ranking:
-    """The best items by the index, of which more are asked for than can be barred."""
-    most = int(barred.lengths.max(initial=0))
-    model = getattr(model, "inner", model)  # of a bundle with items that came later
-    found = release.bundle.nearest(model.user_vectors(part), wanted + most)
-    if not most:
-        return found
-    left_out = np.array([np.isin(items, barred[row]) for row, items in enumerate(found.item)])
-    order = np.argsort(left_out | (found.item < 0), axis=1, kind="stable")[:, :wanted]
-    item, score = (np.take_along_axis(values, order, 1) for values in (found.item, found.score))
-    gone = np.take_along_axis(left_out, order, 1)
-    return Ranking(np.where(gone, -1, item).astype(np.int32), np.where(gone, -np.inf, score).astype(np.float32))
 
 
 def _stacked(
