@@ -66,6 +66,7 @@ class ServedSlate:
     removed: Mapping[str, int] = field(default_factory=dict)  # candidates that each step took away
     rules: tuple[str, ...] = ()  # of eligibility that took any, as `id@version`
     timings_ms: Mapping[str, float] = field(default_factory=dict)  # by stage
+    features_as_of: int = 0  # microseconds since 1970 UTC: what the user did until then is in it
     session_id: str | None = None
     context: Mapping[str, str] = field(default_factory=dict)
 

@@ -86,6 +86,10 @@ class Service:
         """The engine of the moment; raises `RunFailed` where there is none."""
         return self.follower.engine
 
+    def now(self) -> int:
+        """Microseconds since 1970 UTC, by the system's clock or the data's."""
+        return self.clock()
+
     def ready(self) -> str | None:
         """Why slates cannot be answered yet; None: they can."""
         return None if self.version is not None else f"{self.domain} has no champion yet"

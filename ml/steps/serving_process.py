@@ -81,8 +81,12 @@ def on_cores(wanted: Sequence[int]) -> Iterator[None]:
 
 
 def slate_command(domain: str, *more: str) -> list[str]:
-    """How `slate serve` is started on a port that it finds itself and tells in its first line."""
-    return [sys.executable, "-m", "ml.cli", "serve", "--domain", domain, "--port", "0", *more]
+    """How `slate serve` is started on a port that it finds itself and tells in its first line.
+
+    At the time at which the champion's data end, whenever that was; and whoever sends load may send any rate.
+    """
+    told = ["--domain", domain, "--port", "0", "--clock", "data", "--per-second", "0"]
+    return [sys.executable, "-m", "ml.cli", "serve", *told, *more]
 
 
 @contextmanager
