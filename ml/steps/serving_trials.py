@@ -67,12 +67,14 @@ class Trials:
     seconds: float
     seeds: "count[int]"
 
-    def run(self, rate: float, seconds: float | None = None) -> tuple[Offered, Bools]:
-        """Offer load at a rate (requests a second)."""
+    def run(
+        self, rate: float, seconds: float | None = None, begun: Callable[[], object] | None = None
+    ) -> tuple[Offered, Bools]:
+        """Offer load at a rate (requests a second); `begun` is called when it begins."""
         seed = next(self.seeds)
         moments = poisson(rate, seconds or self.seconds, seed)
         request, slates = self.asking(len(moments), seed)
-        return offer(self.addresses, moments, request, keep=told, patience=PATIENCE), slates
+        return offer(self.addresses, moments, request, keep=told, patience=PATIENCE, begun=begun), slates
 
     def measure(self, rate: float, seconds: float | None = None) -> Document:
         """The same, summarised."""
