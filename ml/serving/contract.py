@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
+from ml.errors import RunFailed
 from ml.reranking.choice import Choice
 
 # How far an answer had to step back, from the least to the most.
@@ -73,6 +74,10 @@ class ServedSlate:
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
         return asdict(self)
+
+
+class Overloaded(RunFailed):
+    """So much is asked that not even the cheap path would answer in time."""
 
 
 class Engine(Protocol):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from ml.errors import BadInput
 from ml.logs import get_logger
-from ml.serving.contract import ServedSlate, SlateRequest
+from ml.serving.contract import Overloaded, ServedSlate, SlateRequest
 from ml.serving.engine.engine import SlateEngine
 
 MOST = 32  # requests answered together
@@ -171,11 +171,14 @@ class Batcher:
 
         Raises:
             BadInput: The request asks for what is not declared.
+            Overloaded: It could not be answered in time.
         """
         loop, budget = asyncio.get_running_loop(), self._engine().budget.whole / 1_000
         waiting = Waiting(request, loop.create_future())
         self.full.look_after()
         if self.full.overdue(budget) or self.full.delay > budget / 2:
+            if self.cheap.delay > budget:
+                raise Overloaded("too much is asked at once")
             self.cheap.put(waiting)
             return _timed(await waiting.future, waiting)
         self.full.put(waiting)

@@ -91,13 +91,21 @@ class SlateEngine:
         check_numbers(asks)
         return cheap_slates(self.release, asks)
 
-    def prepare(self, user_id: str | None, session_id: str | None) -> None:
-        """Find candidates for somebody before they ask: their next request looks them up."""
+    def prepare(self, keys: Sequence[str]) -> None:
+        """Find candidates for users, by the keys of the store, before they ask: their next requests look them up.
+
+        Raises:
+            StoreGone: The store does not answer: nothing is changed.
+        """
         home = next((name for name, plan in self.release.plans.items() if not plan.placement.anchored), None)
-        if home is None:
+        if home is None or not keys:
             return
-        asks = self._understood([SlateRequest(home, user_id=user_id, session_id=session_id)], self.clock())
+        now, request = self.clock(), SlateRequest(home)
+        profiles = self.profiles.made(keys, now)
+        asks = [understood(self.release, request, profile, now) for profile in profiles]
         retrieve(self.release, put_together(self.release, asks), self.told, lambda: True)
+        for profile in profiles:
+            self.profiles.keep(profile)
 
     def similar(self, item_id: str, k: int) -> list[dict[str, Any]]:
         """The items whose vectors are nearest to one's; raises `BadInput` for an unknown item."""

@@ -10,11 +10,12 @@ from ml.errors import RunFailed
 from ml.logs import get_logger
 from ml.serving.contract import SlateRequest
 from ml.serving.engine.engine import SlateEngine
+from ml.serving.online.contract import ANONYMOUS
 
 EVERY = 5.0  # seconds between two looks at the alias
 AGAIN = 60.0  # seconds after which a version that was refused is tried again
-WARMED = 64  # users whose profiles are made before a version takes over
-FEW = 3
+WARMED = 512  # users whose profiles are made before a version takes over
+FEW, TOGETHER = 3, 8
 log = get_logger(__name__)
 
 Champion = Callable[[], int | None]  # the version that the alias points at
@@ -33,12 +34,12 @@ def warm(engine: SlateEngine, users: Sequence[str] = ()) -> None:
     for name, plan in release.plans.items():
         anchor = release.item_ids[0] if plan.placement.anchored and release.item_ids else None
         if anchor or not plan.placement.anchored:
-            requests = [SlateRequest(name, user_id=user, anchor=anchor) for user in (None, *users[:FEW])]
+            named = [user for user in users[:FEW] if not user.startswith(ANONYMOUS)]
+            requests = [SlateRequest(name, user_id=user or None, anchor=anchor) for user in (None, *named)]
             engine.cheap(requests)
             engine.recommend_many(requests)
-    home = next((name for name, plan in release.plans.items() if not plan.placement.anchored), None)
-    for user in users[FEW:WARMED] if home else ():
-        engine.recommend(SlateRequest(str(home), user_id=user))
+    for start in range(0, len(users), TOGETHER):
+        engine.prepare(users[start : start + TOGETHER])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope
 
 from ml.errors import BadInput
-from ml.serving.contract import ServedSlate
+from ml.serving.contract import Overloaded, ServedSlate
 from ml.serving.http.answers import Answer, Refused, as_json, of_slate
 from ml.serving.http.context import Context
 from ml.serving.http.contract_bodies import read_events, read_item
@@ -34,6 +34,9 @@ async def post_slate(context: Context, scope: Scope, receive: Receive) -> Answer
         # Whoever sends its body slowly takes nobody's place.
         with context.shield.one():
             return await _slate(context, service, scope["entry"], body)
+    except Overloaded as error:
+        context.metrics.shed.labels(service.domain).inc()
+        raise context.shield.full() from error
     except Shed:
         context.metrics.shed.labels(service.domain).inc()
         raise
