@@ -86,7 +86,7 @@ class Trials:
     def saturation(self, first: float = FIRST_RATE, least: float = 1.0) -> float:
         """The highest rate (requests a second) that is held; 0: none is."""
         return find_saturation(
-            lambda rate: held(self.measure(rate)), start=first, ceiling=HIGHEST_RATE, precision=PRECISION, least=least
+            lambda rate: held(self.measure(rate)), start=first, highest=HIGHEST_RATE, precision=PRECISION, least=least
         )
 
 
