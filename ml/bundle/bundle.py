@@ -27,6 +27,7 @@ from ml.features.trace_log import TraceLog, load_traces
 from ml.ranking.recommender import Recommender
 from ml.reranking.removal import STEPS
 from ml.reranking.reranker import Reranked
+from ml.retrieval.contract import Ranking
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,16 @@ class Bundle:
             Recommended(str(self.items.ids[at]), self.names[at], float(value), source)
             for at, value in zip(found, score, strict=True)
         ]
+
+    @property
+    def indexed(self) -> str | None:
+        """The retriever whose vectors are searched by lists; None where there are so few that all are compared."""
+        described = self.manifest["index"]
+        return described["retriever"] if described is not None and described["kind"] != "exact" else None
+
+    def nearest(self, vectors: Floats, k: int) -> Ranking:
+        """The K items whose vectors have the highest inner products with each of R vectors (R, D), by the index."""
+        return self._index[0].search(vectors, k)
 
     def sources(self, bits: int) -> tuple[str, ...]:
         """The retrievers that a bit mask of `Slates.sources` names."""

@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from ml.serving.online.live import Live, LiveView, Receipt
 ITEMS_EVERY = 30.0  # seconds between two computations of all items' features
 LOOK_EVERY = 0.05  # seconds between two looks at what waits beside requests
 WARM_EVERY = 0.02
+AGED_EVERY = 10.0  # seconds between two looks for profiles that get old
 TOGETHER = 8  # users whose candidates are found by one call
 MOST_PREPARED = 2_000  # users whose candidates may wait to be found anew
 log = get_logger(__name__)
@@ -68,6 +70,7 @@ class Service:
         self.follower, self.live, self.impressions, self.clock = follower, live, impressions, clock
         self.batcher = Batcher(lambda: self.follower.engine)
         self._wanted: dict[str, None] = {}  # users who did something: their candidates are found before they ask
+        self._aged_at = 0.0
         self._known: tuple[SlateEngine, list[str]] | None = None  # whom a version has still to prepare for
         self._told: dict[str, NewItem] = {}  # items that were put, as the store keeps them
         self._told_at, self._telling = 0, threading.Lock()
@@ -182,9 +185,9 @@ class Service:
         return self.live
 
     def _prepare(self) -> None:
-        """Find candidates anew for those who did something, before they ask."""
-        while self._wanted:
-            self.engine.prepare([self._wanted.popitem()[0] for _ in range(min(len(self._wanted), TOGETHER))])
+        """Find candidates anew for one who did something, before they ask; where there is time for it."""
+        if self._wanted and self.batcher.full.idle:
+            self.engine.prepare([self._wanted.popitem()[0]])
 
     def _warm(self) -> None:
         """Find candidates for those who were active last, and for those whose profiles get old."""
@@ -192,11 +195,13 @@ class Service:
         if self._known is None or self._known[0].release.version != engine.release.version:
             self._known = engine, engine.release.latest_users(engine.profiles.most)
         _, waiting = self._known
-        if not waiting:
-            engine.prepare(engine.profiles.aged(self.clock(), TOGETHER))
-            return
-        latest = [waiting.pop() for _ in range(min(len(waiting), TOGETHER))]
-        engine.prepare([key for key in latest if not engine.profiles.is_kept(key)])
+        if waiting:
+            latest = [waiting.pop() for _ in range(min(len(waiting), TOGETHER))]
+            engine.prepare([key for key in latest if not engine.profiles.is_kept(key)])
+        elif time.monotonic() > self._aged_at:
+            aged = engine.profiles.aged(self.clock(), TOGETHER)
+            engine.prepare(aged)
+            self._aged_at = time.monotonic() + (0 if aged else AGED_EVERY)
 
     def _take_items(self) -> None:
         """Let the engine know of items that were put since the last look."""

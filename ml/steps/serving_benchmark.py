@@ -3,7 +3,6 @@
 import os
 import shlex
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -26,7 +25,16 @@ from ml.steps.serving_home import measured_home, move, twin_of
 from ml.steps.serving_limit import measure_limit
 from ml.steps.serving_mlflow import measure_mlflow
 from ml.steps.serving_phases import Freshness, overload, swap
-from ml.steps.serving_process import Server, cores, free_port, on_cores, serving, slate_command, wait_for
+from ml.steps.serving_process import (
+    Server,
+    cores,
+    free_port,
+    on_cores,
+    serving,
+    slate_command,
+    wait_for,
+    wait_until_prepared,
+)
 from ml.steps.serving_trials import MOST_MS, Document, Trials, mixed
 from ml.tracking import registry
 from ml.tracking.registry import Version
@@ -67,10 +75,11 @@ def bench_serving(plan: Plan) -> Document:
     with measured_home("serving") as home:
         version = registry.require(registry.version_at(plan.domain, "champion"), "champion")
         bundle = registry.bundle_of(plan.domain, version)
-        traffic = Traffic(
-            get_domain(plan.domain), People.of_bundle(bundle), seed=plan.seed, run=f"bench-{time.time_ns()}"
-        )
-        found = {**_described(plan, version, bundle, traffic), **_Measured(plan, home, traffic, version).all()}
+        traffic = Traffic(get_domain(plan.domain), People.of_bundle(bundle), seed=plan.seed, run=f"bench-{plan.seed}")
+        found = {
+            **_described(plan, version, bundle, traffic),
+            **_Measured(plan, home, traffic, version, tuple(cores())).all(),
+        }
         users = [body["user_id"] for body in traffic.bodies]
         found["mlflow"] = _of_mlflow(plan, home, users) if plan.mlflow else None
         log.info("the limit: index, features and ranker alone")
@@ -103,6 +112,7 @@ class _Measured:
     home: Path
     traffic: Traffic
     version: Version
+    on: tuple[int, ...]  # cores of this machine: load comes from the first, the server has the last
 
     @property
     def path(self) -> str:
@@ -111,8 +121,9 @@ class _Measured:
     def all(self) -> Document:
         """Every phase, one after the other."""
         seeds, body = count(self.plan.seed), self.traffic.bodies[0]
-        with on_cores(cores()[:1]), self._server("server", cores()[-1:]) as server:
+        with on_cores(self.on[:1]), self._server("server", self.on[-1:]) as server:
             found: Document = {"cold_start": wait_for(server, self.home / "server.log", "POST", self.path, body)}
+            found["prepared"] = wait_until_prepared(server)
             trials = Trials((server.address,), mixed(self.traffic), self.plan.seconds, seeds)
             trials.measure(20.0, min(self.plan.seconds, 5.0))  # compiles and fills caches
             rate = _saturated(trials)
@@ -146,12 +157,13 @@ class _Measured:
 
     def _two(self, first: Server, seeds: "count[int]") -> Document:
         """Two processes, the second on the generator's core; slates alone, as one process takes the events of all."""
-        if len(cores()) < 2:
+        if len(self.on) < 2:
             return {"reason": "there is one core alone"}
         try:
             with ExitStack() as stack:
-                second = stack.enter_context(self._server("second", cores()[:1], "--reader"))
+                second = stack.enter_context(self._server("second", self.on[:1], "--reader"))
                 wait_for(second, self.home / "second.log", "POST", self.path, self.traffic.bodies[0])
+                wait_until_prepared(second)
                 slates_alone = replace(self.traffic, mix=self.traffic.mix.model_copy(update={"events": 0.0}))
                 both = Trials((first.address, second.address), mixed(slates_alone), self.plan.seconds, seeds)
                 return both.measure(_saturated(both))

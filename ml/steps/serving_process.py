@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -24,6 +25,8 @@ from ml.settings import PROJECT_ROOT
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 120.0
+PREPARE_SECONDS = 600.0
+UNPREPARED = re.compile(r'slate_fact\{[^}]*name="unprepared"[^}]*\} (\S+)')
 GRACE_SECONDS = 15.0
 PAUSE_SECONDS = 0.005  # between two looks
 ONE_THREAD = dict.fromkeys(("SLATE_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -173,6 +176,22 @@ def wait_for(server: Server, log: Path, method: str, path: str, body: Any = None
             break
         time.sleep(PAUSE_SECONDS)
     raise RunFailed(f"no answer from {path} after {waited:.0f} seconds; the end of {log}:\n{_tail(log)}")
+
+
+def wait_until_prepared(server: Server) -> float:
+    """Seconds until the server has found candidates for those who were active last, as its metrics tell.
+
+    Raises:
+        RunFailed: It takes longer than `PREPARE_SECONDS`.
+    """
+    began = time.perf_counter()
+    while (waited := time.perf_counter() - began) < PREPARE_SECONDS:
+        _, metrics = ask(server.address, "GET", "/metrics")
+        left = [float(value) for value in UNPREPARED.findall(metrics.decode())]
+        if left and not any(left):
+            return waited
+        time.sleep(1)
+    raise RunFailed(f"the server has not found everybody's candidates after {waited:.0f} seconds")
 
 
 def _tail(path: Path, lines: int = 20) -> str:

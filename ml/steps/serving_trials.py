@@ -18,6 +18,7 @@ from ml.serving.load.summary import OK, summarise
 from ml.serving.load.traffic import Traffic, told
 
 MOST_MS = 100.0  # p99 from the intended moment, up to which a rate is held
+MOST_DEGRADED = 0.01  # share of the slates, up to which a rate is held
 FIRST_RATE, HIGHEST_RATE = 64.0, 16_384.0  # requests a second
 PRECISION = 0.05
 PATIENCE = 2.0  # seconds that users wait
@@ -91,9 +92,10 @@ class Trials:
 
 
 def held(found: Mapping[str, Any]) -> bool:
-    """Whether everything was answered, and soon."""
+    """Whether everything was answered, soon, and by the ranker: what steps back to the cheap path is not held."""
     high = found["latency_ms"]["p99"]
-    return not (found["shed"] or found["failed"] or found["given_up"]) and high is not None and high < MOST_MS
+    whole = not (found["shed"] or found["failed"] or found["given_up"]) and found["degraded"] <= MOST_DEGRADED
+    return whole and high is not None and high < MOST_MS
 
 
 def recovery(ask_once: Callable[[], tuple[int, float]], clock: Callable[[], float], most: float = 60.0) -> float | None:

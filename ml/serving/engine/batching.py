@@ -52,6 +52,11 @@ class Lane:
         return len(self._queue)
 
     @property
+    def idle(self) -> bool:
+        """Whether nobody waits and nothing is under way."""
+        return self.began is None and not self._queue
+
+    @property
     def delay(self) -> float:
         """Seconds that a request would wait before its batch begins."""
         began = self.began

@@ -17,7 +17,7 @@ from ml.errors import BadInput
 from ml.reranking.choice import Choice
 from ml.reranking.reranker import Reranker
 from ml.serving.engine.featuring import Featuring, ItemRows
-from ml.serving.engine.profile import Pool
+from ml.serving.engine.profile import Found, Pool, Session
 from ml.serving.online.contract import ANONYMOUS
 
 MOST_NUMBERS = np.iinfo(np.int32).max
@@ -47,6 +47,7 @@ class Release:
     plans: Mapping[str, Plan]
     featuring: Featuring
     item_features: ItemRows
+    shared: dict[tuple[str, int, Session], Found] = field(default_factory=dict, compare=False)  # whoever asks
     popular: dict[str, Pool] = field(default_factory=dict, compare=False)  # what is popular everywhere, once asked for
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from ml.serving.engine.profile import Found, Session
 from ml.serving.engine.release import Release
 
 SPARE = 50  # found beyond a retriever's quota, so that leaving some out of them asks nobody again
-MOST_FOUND = 500  # answers kept with one profile: each session has some of its own
+MOST_FOUND = 2_000  # answers kept with one profile, or for everybody: each session has some of its own
 NOTHING = Found(NONE, np.zeros(0, np.float32), whole=True)
 log = get_logger(__name__)
 
@@ -45,7 +46,7 @@ def retrieve(
         if only is not None and name != only:
             continue
         wanted = [row for row, ask in enumerate(asked.asks) if only or name in ask.plan.retrievers]
-        unknown = [row for row in wanted if _key(model, name, asked.asks[row]) not in asked.asks[row].profile.found]
+        unknown = [row for row in wanted if not _is_known(release, name, model, asked.asks[row])]
         if unknown and time_left():
             try:
                 _find(release, name, model, seen, asked.asks, unknown)
@@ -60,6 +61,26 @@ def _key(model: Retriever, name: str, ask: Ask) -> tuple[str, Session]:
     return name, ask.session if "session" in model.inputs else ()
 
 
+def _shared_key(model: Retriever, name: str, ask: Ask) -> tuple[str, int, Session] | None:
+    """What an answer is known by that does not depend on who asks; None where it does, or where something is barred."""
+    if set(model.inputs) - {"place", "session"} or ask.profile.barred is not None:
+        return None
+    session = ask.session if "session" in model.inputs else ()
+    return name, ask.profile.place if "place" in model.inputs else -1, session
+
+
+def _is_known(release: Release, name: str, model: Retriever, ask: Ask) -> bool:
+    """Whether an answer is at hand: with the profile, or found for somebody else to whom it is the same."""
+    key = _key(model, name, ask)
+    if key in ask.profile.found:
+        return True
+    shared = _shared_key(model, name, ask)
+    found = None if shared is None else release.shared.get(shared)
+    if found is not None:
+        ask.profile.found[key] = found
+    return found is not None
+
+
 def _find(
     release: Release, name: str, model: Retriever, seen: Requests, asks: Sequence[Ask], rows: Sequence[int]
 ) -> None:
@@ -68,14 +89,34 @@ def _find(
     part = seen.take(np.array(list(first.values())))
     barred = ragged([NONE if (own := asks[row].profile.barred) is None else own for row in first.values()])
     wanted = release.bundle.recommender.quotas[name] + SPARE
-    ranking = top_k(model.score(part), wanted, exclude=barred)
-    for row in first.values():
-        if len(asks[row].profile.found) >= MOST_FOUND:
-            asks[row].profile.found.clear()
+    if name == release.bundle.indexed:
+        ranking = _searched(release, model, part, wanted, barred)
+    else:
+        ranking = top_k(model.score(part), wanted, exclude=barred)
+    kept: list[dict[Any, Found]] = [release.shared, *(asks[row].profile.found for row in first.values())]
+    for known in kept:
+        if len(known) >= MOST_FOUND:
+            known.clear()
     for at, row in enumerate(first.values()):
         there = ranking.item[at] >= 0
         found = Found(ranking.item[at][there], ranking.score[at][there], whole=not there.all())
         asks[row].profile.found[_key(model, name, asks[row])] = found
+        if (shared := _shared_key(model, name, asks[row])) is not None:
+            release.shared[shared] = found
+
+
+def _searched(release: Release, model: Any, part: Requests, wanted: int, barred: Ragged) -> Ranking:
+    """The best items by the index, of which more are asked for than can be barred."""
+    most = int(barred.lengths.max(initial=0))
+    model = getattr(model, "inner", model)  # of a bundle with items that came later
+    found = release.bundle.nearest(model.user_vectors(part), wanted + most)
+    if not most:
+        return found
+    left_out = np.array([np.isin(items, barred[row]) for row, items in enumerate(found.item)])
+    order = np.argsort(left_out | (found.item < 0), axis=1, kind="stable")[:, :wanted]
+    item, score = (np.take_along_axis(values, order, 1) for values in (found.item, found.score))
+    gone = np.take_along_axis(left_out, order, 1)
+    return Ranking(np.where(gone, -1, item).astype(np.int32), np.where(gone, -np.inf, score).astype(np.float32))
 
 
 def _stacked(

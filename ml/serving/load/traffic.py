@@ -2,6 +2,7 @@
 
 import json
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -67,7 +68,7 @@ class Traffic:
     people: People
     mix: Mix = field(default_factory=Mix)
     seed: int = 7
-    run: str = "load"  # begins the identifiers of events: a store takes each only once
+    run: str = "load"  # every run has other people in other sessions, and events of its own
 
     @cached_property
     def bodies(self) -> list[dict[str, Any]]:
@@ -107,10 +108,10 @@ class Traffic:
     @cached_property
     def _drawn(self) -> tuple[list[str], list[str], list[list[str]]]:
         """(DISTINCT,) a user, an item and a session of each."""
-        rng, people = np.random.default_rng((self.seed, 2)), self.people
+        rng, people = np.random.default_rng((self.seed, 2, zlib.crc32(self.run.encode()))), self.people
         users = [people.users[at] for at in rng.choice(len(people.users), DISTINCT, p=people.activity)]
         strangers = rng.random(DISTINCT) < self.mix.unknown
-        users = [f"stranger-{row}" if strangers[row] else user for row, user in enumerate(users)]
+        users = [f"{self.run}-stranger-{row}" if strangers[row] else user for row, user in enumerate(users)]
         items = rng.choice(len(people.items), (DISTINCT, 1 + LONGEST_SESSION), p=people.popularity)
         lengths = rng.integers(1, 1 + LONGEST_SESSION, DISTINCT) * (rng.random(DISTINCT) < self.mix.in_session)
         sessions = [[people.items[at] for at in items[row, 1 : 1 + lengths[row]]] for row in range(DISTINCT)]
