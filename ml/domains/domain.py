@@ -170,9 +170,9 @@ class Domain(Frozen):
         self.eligibility.check(self.user_facts, self.item_facts, self.data_rules.event_types)
         self.campaigns.check(self.user_facts, self.data_rules.event_types)
         self.reranking.check(self.item_facts, self.data_rules.event_types)
-        check_placements(self.placements, self.quotas, self.eligibility.channels, self.reranking.boosts)
         if self.campaigns.asked and not self.eligibility.channels:
             raise ValueError("campaigns tell users through channels that they agreed to: add a rule of consent")
+        check_placements(self.placements, self.quotas, self.eligibility.channels, self.reranking.boosts)
         return self
 
     @model_validator(mode="after")

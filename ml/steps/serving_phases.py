@@ -44,8 +44,7 @@ def swap(trials: Trials, rate: float, move: Callable[[], None], version: int) ->
         moved.append(time.perf_counter())
 
     thread = threading.Thread(target=contextvars.copy_context().run, args=(later,))
-    thread.start()
-    offered, slates = trials.run(rate, BEFORE + AFTER)
+    offered, slates = trials.run(rate, BEFORE + AFTER, begun=thread.start)  # however long a run takes to prepare
     thread.join()
     at = (moved[0] if moved else time.perf_counter()) - offered.started
     new = np.array([isinstance(kept, Told) and kept.version == version for kept in offered.kept])

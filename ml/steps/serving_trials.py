@@ -68,12 +68,14 @@ class Trials:
     seconds: float
     seeds: "count[int]"
 
-    def run(self, rate: float, seconds: float | None = None) -> tuple[Offered, Bools]:
-        """Offer load at a rate (requests a second)."""
+    def run(
+        self, rate: float, seconds: float | None = None, begun: Callable[[], object] | None = None
+    ) -> tuple[Offered, Bools]:
+        """Offer load at a rate (requests a second); `begun` is called when it begins."""
         seed = next(self.seeds)
         moments = poisson(rate, seconds or self.seconds, seed)
         request, slates = self.asking(len(moments), seed)
-        return offer(self.addresses, moments, request, keep=told, patience=PATIENCE), slates
+        return offer(self.addresses, moments, request, keep=told, patience=PATIENCE, begun=begun), slates
 
     def measure(self, rate: float, seconds: float | None = None) -> Document:
         """The same, summarised."""
@@ -85,7 +87,7 @@ class Trials:
     def saturation(self, first: float = FIRST_RATE, least: float = 1.0) -> float:
         """The highest rate (requests a second) that is held; 0: none is."""
         return find_saturation(
-            lambda rate: held(self.measure(rate)), start=first, ceiling=HIGHEST_RATE, precision=PRECISION, least=least
+            lambda rate: held(self.measure(rate)), start=first, highest=HIGHEST_RATE, precision=PRECISION, least=least
         )
 
 

@@ -63,10 +63,11 @@ def test_the_whole_of_complete_journey(home: Path) -> None:
         "users": 2_469,
         "placements": 20_927_744,  # 20,940,529 without what stands in two spots at once
         "user_states": 0,
+        "impressions": 0,
     }
     assert data_end("retail") == datetime(2018, 1, 1, 4, 1, 20, tzinfo=UTC)
     assert len(partitions("retail", "interactions")) == 12
-    events, items, users, placements, _ = (
+    events, items, users, placements, *_ = (
         f"read_parquet('{table_glob('retail', name)}')" for name in summary["tables"]
     )
     assert one(f"SELECT count(DISTINCT event_id), count(DISTINCT session_id) FROM {events}") == (1_469_307, 155_848)

@@ -20,7 +20,7 @@ from ml.serving.contract import ServedItem, ServedSlate
 from ml.serving.events import LiveEvent
 from ml.serving.impression_parts import impressions_folder
 from ml.serving.impressions import ImpressionLog
-from ml.settings import settings
+from ml.serving.online.opening import log_folder
 from ml.steps.features import build_features, plan, publish_features
 from ml.steps.landing_served import land_served
 
@@ -45,7 +45,7 @@ def event(name: str, kind: str, item: str, at: datetime, slate_id: str | None, *
 
 
 def write_segment(*events: LiveEvent) -> None:
-    folder = settings().domain_path("serving", "retail") / "events"
+    folder = log_folder("retail")
     folder.mkdir(parents=True, exist_ok=True)
     lines = [event.line() for event in events]
     content = b"".join(b"%08x %b\n" % (crc32(line), line) for line in lines)
@@ -72,8 +72,8 @@ def turned(
             event("v4", "adjustment", "クッキー", SHOWN_AT + MINUTE, "s"),  # says nothing about liking
             event("v5", "view", "milk", SHOWN_AT + 20 * 60 * MINUTE, "s"),  # of the day that is still being served
         )
-        assert land_served("retail") == {"domain": "retail", "events": 5, "impressions": 6}
-        assert land_served("retail") == {"domain": "retail", "events": 0, "impressions": 0}
+        assert land_served("retail") == {"domain": "retail", "items": 0, "events": 5, "impressions": 6}
+        assert land_served("retail") == {"domain": "retail", "items": 0, "events": 0, "impressions": 0}
         made = plan("retail")
         build_features(made, document=False)
         yield Path(publish_features(made))

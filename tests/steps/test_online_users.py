@@ -23,7 +23,9 @@ def home(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_twenty_thousand_users_are_written_found_and_removed(home):
+def test_twenty_thousand_users_are_written_found_and_removed(home, monkeypatch):
+    monkeypatch.setattr("ml.steps.online_users_benchmark.WARM", 1_000)
+    monkeypatch.setattr("ml.steps.online_users_benchmark.COLD", 200)
     document = bench_online_users(20_000)
     assert [*(home / "bench").iterdir()] == []
     sizes = {row["part"]: row["bytes_a_user"] for row in document["files"]}

@@ -18,9 +18,11 @@ PLAN = {
     "snapshots": [f"{moment.isoformat()}Z" for moment in MOMENTS],
 }
 EVENTS = """
-    select *, true as known_user, false as promoted,
+    select interaction.*, item.category, true as known_user, false as promoted,
         row_number() over (partition by session_id order by occurred_at) as session_position
-    from read_parquet({interactions}) where occurred_at < {as_of}::timestamp
+    from read_parquet({interactions}) as interaction
+    left join read_parquet({items}) as item using (item_id)
+    where occurred_at < {as_of}::timestamp
 """
 SESSIONS = """
     select session_id, any_value(user_id) as user_id, min(occurred_at) as started_at, max(occurred_at) as ended_at,
@@ -29,7 +31,7 @@ SESSIONS = """
 """
 FEATURES = """
     select {keys}, as_of, count(*) as purchases, min(date_diff('hour', occurred_at, as_of)) / 24 as recency_days
-    from events join items using (item_id), (select unnest({moments}::timestamp[]) as as_of)
+    from events, (select unnest({moments}::timestamp[]) as as_of)
     where occurred_at < as_of and {first_key} is not null
     group by {keys}, as_of
 """
@@ -71,7 +73,7 @@ def _queries() -> dict[str, str]:
     landed = {table: literal(table_glob("retail", table)) for table in ("interactions", "items", "users")}
     moments = [str(moment) for moment in MOMENTS]
     return {
-        "events": EVENTS.format(interactions=landed["interactions"], as_of=literal(AS_OF)),
+        "events": EVENTS.format(interactions=landed["interactions"], items=landed["items"], as_of=literal(AS_OF)),
         "items": f"select item_id, name, category, price from read_parquet({landed['items']})",
         "users": f"select user_id, attributes from read_parquet({landed['users']})",
         "sessions": SESSIONS,

@@ -53,7 +53,7 @@ class Offered:
 
 def offer(
     addresses: Sequence[Address], moments: Reals, request: Request, *, keep: Keep | None = None,
-    connections: int = CONNECTIONS, patience: float = 10.0,
+    connections: int = CONNECTIONS, patience: float = 10.0, begun: Callable[[], object] | None = None,
 ) -> Offered:  # fmt: skip
     """Send each request at its moment and wait for the answers.
 
@@ -65,10 +65,13 @@ def offer(
         connections: Most requests under way; more wait, and their waiting counts.
         patience: Seconds after which a request that waits for a connection is given up, and after which, at the end,
             those under way are.
+        begun: Called once, `LEAD_SECONDS` before the first moment, when all is ready: it must not take longer.
     """
     pool = Pool(addresses, connections)
     try:
         with _without_collections():
+            if begun:
+                begun()
             return _Run(pool, moments, request, keep, patience).run()
     finally:
         pool.close()

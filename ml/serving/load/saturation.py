@@ -5,23 +5,23 @@ from math import sqrt
 
 
 def find_saturation(
-    holds: Callable[[float], bool], *, start: float, ceiling: float, precision: float = 0.05, least: float = 1.0
+    holds: Callable[[float], bool], *, start: float, highest: float, precision: float = 0.05, least: float = 1.0
 ) -> float:
     """The highest rate that holds, found by doubling (or halving) and bisecting; 0: not even the least did.
 
     Args:
         holds: Tries a rate (requests a second). It should be true up to some rate and false above.
         start: Tried first.
-        ceiling: Nothing above is tried.
+        highest: Nothing above is tried.
         precision: The answer is at most this share below a rate that does not hold.
         least: Nothing below is tried.
     """
-    low, high = 0.0, min(start, ceiling)
+    low, high = 0.0, min(start, highest)
     while holds(high):
         low = high
-        if high >= ceiling:
-            return ceiling
-        high = min(2 * high, ceiling)
+        if high >= highest:
+            return highest
+        high = min(2 * high, highest)
     while low == 0.0:
         if high <= least:
             return 0.0

@@ -12,7 +12,7 @@ def test_it_finds_what_holds_from_anywhere(limit, start):
         tried.append(rate)
         return rate <= limit
 
-    found = find_saturation(holds, start=start, ceiling=20_000, precision=0.05)
+    found = find_saturation(holds, start=start, highest=20_000, precision=0.05)
     assert found <= min(limit, 20_000)
     assert found >= min(limit, 20_000) / 1.05 * 0.999
     assert max(tried) <= 20_000
@@ -21,5 +21,5 @@ def test_it_finds_what_holds_from_anywhere(limit, start):
 
 def test_what_holds_nothing_is_nothing():
     tried = []
-    assert find_saturation(lambda rate: bool(tried.append(rate)), start=64, ceiling=1_000, least=1) == 0
+    assert find_saturation(lambda rate: bool(tried.append(rate)), start=64, highest=1_000, least=1) == 0
     assert min(tried) == 1
