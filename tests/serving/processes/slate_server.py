@@ -47,7 +47,7 @@ class Server:
     def __init__(
         self, home: Path, domains: Iterable[str] = ("retail",), faults: Path | None = None, **settings: str
     ) -> None:
-        self._threads = threading.local()
+        self._threads, self._connections = threading.local(), []
         self._log = (home / f"server-{time.monotonic_ns()}.log").open("wb")
         self.log_path = Path(self._log.name)
         program = [str(LAUNCHER), str(faults)] if faults else ["-m", "ml.cli"]
@@ -97,11 +97,11 @@ class Server:
         """Send events."""
         return self.ask("POST", f"/v1/{domain}/events", list(events))
 
-    def metric(self, name: str, **labels: str) -> float:
+    def metric(self, metric: str, /, **labels: str) -> float:
         """The sum of a metric over what the labels leave open."""
         wanted, found = [f'{key}="{value}"' for key, value in labels.items()], 0.0
         for line in self.ask("GET", "/metrics").body.decode().splitlines():
-            if line.partition("{")[0].partition(" ")[0] == name and all(each in line for each in wanted):
+            if line.partition("{")[0].partition(" ")[0] == metric and all(each in line for each in wanted):
                 found += float(line.rpartition(" ")[2])
         return found
 
@@ -132,7 +132,7 @@ class Server:
         if self.process.stdout:
             self.process.stdout.close()
         self._log.close()
-        if connection := getattr(self._threads, "connection", None):
+        for connection in self._connections:
             connection.close()
 
     def _connection(self) -> http.client.HTTPConnection:
@@ -140,7 +140,9 @@ class Server:
         if found is None or time.monotonic() - self._threads.used > 3:  # the server closes what is idle for 5 s
             if found is not None:
                 found.close()
-            found = self._threads.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+            found = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+            self._threads.connection = found
+            self._connections.append(found)
         self._threads.used = time.monotonic()
         return found
 
