@@ -28,7 +28,7 @@ from ml.cli.options import (
     TrialsOption,
 )
 from ml.cli.parity import parity
-from ml.cli.serving import serve
+from ml.cli.serving import batch, serve
 from ml.cli.serving_data import add_serving_data
 from ml.domains import DEFAULT_DOMAIN
 from ml.errors import BadInput
@@ -48,6 +48,9 @@ app.command(epilog="Examples: `slate serve` · `slate serve --domain retail --do
 )
 app.add_typer(items)
 app.add_typer(erase)
+
+
+app.command(epilog="Examples: `slate batch --placement email` · `slate batch --domain banking --now --json`")(batch)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,9 +1,12 @@
-"""`slate serve`: the champions over HTTP."""
+"""`slate serve`: the champions over HTTP; `slate batch`: the same slates for everybody at once."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from ml.cli import output
+from ml.cli.options import DomainOption, JsonOption
 from ml.domains import DEFAULT_DOMAIN
 from ml.errors import BadInput
 
@@ -28,3 +31,18 @@ def serve(
         domain or [DEFAULT_DOMAIN], host, port, clock=clock, reader=reader, per_second=per_second or None, human_log=plain,
         announce=lambda address: typer.echo(f'{{"address": "{address}", "port": {address.rsplit(":", 1)[1]}}}'),
     )  # fmt: skip
+
+
+def batch(
+    placement: Annotated[str, typer.Option(help="A placement that the domain declares, such as `email`.")] = "home",
+    domain: DomainOption = DEFAULT_DOMAIN,
+    now: Annotated[
+        bool, typer.Option("--now", help="With what happened until now, not as the champion was sealed.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write the slates of one placement for every known user as Parquet, as the server would answer."""
+    from ml import steps
+
+    found = steps.batch_slates(domain, placement, datetime.now(UTC) if now else None)
+    output.emit(found, json, output.fields("Slates"))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
+from ml.errors import RunFailed
 from ml.reranking.choice import Choice
 
 # How far an answer had to step back, from the least to the most.
@@ -66,12 +67,17 @@ class ServedSlate:
     removed: Mapping[str, int] = field(default_factory=dict)  # candidates that each step took away
     rules: tuple[str, ...] = ()  # of eligibility that took any, as `id@version`
     timings_ms: Mapping[str, float] = field(default_factory=dict)  # by stage
+    features_as_of: int = 0  # microseconds since 1970 UTC: what the user did until then is in it
     session_id: str | None = None
     context: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
         return asdict(self)
+
+
+class Overloaded(RunFailed):
+    """So much is asked that not even the cheap path would answer in time."""
 
 
 class Engine(Protocol):

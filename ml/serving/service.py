@@ -10,7 +10,7 @@ from typing import Any
 
 from ml.data.new_items import NewItem
 from ml.domains import Domain
-from ml.errors import RunFailed, SlateError
+from ml.errors import BadInput, RunFailed
 from ml.logs import get_logger
 from ml.serving.contract import ServedSlate, SlateRequest
 from ml.serving.engine.arriving import with_items
@@ -21,12 +21,14 @@ from ml.serving.engine.following import Follower
 from ml.serving.events import LiveEvent
 from ml.serving.impressions import ImpressionLog
 from ml.serving.items import kept_items
-from ml.serving.online.contract import user_key
+from ml.serving.online.contract import ANONYMOUS, user_key
 from ml.serving.online.errors import StoreGone
 from ml.serving.online.live import Live, LiveView, Receipt
 
 ITEMS_EVERY = 30.0  # seconds between two computations of all items' features
 LOOK_EVERY = 0.05  # seconds between two looks at what waits beside requests
+WARM_EVERY = 0.02
+TOGETHER = 8  # users whose candidates are found by one call
 MOST_PREPARED = 2_000  # users whose candidates may wait to be found anew
 log = get_logger(__name__)
 
@@ -65,13 +67,15 @@ class Service:
         self.domain = declared.name
         self.follower, self.live, self.impressions, self.clock = follower, live, impressions, clock
         self.batcher = Batcher(lambda: self.follower.engine)
-        self._wanted: dict[str, LiveEvent] = {}  # users who did something: their candidates are found before they ask
+        self._wanted: dict[str, None] = {}  # users who did something: their candidates are found before they ask
+        self._known: tuple[SlateEngine, list[str]] | None = None  # whom a version has still to prepare for
         self._told: dict[str, NewItem] = {}  # items that were put, as the store keeps them
         self._told_at, self._telling = 0, threading.Lock()
         follower.also(self._with_told_items)
         follower.follow()
         self._beside = [
             Beside(f"prepare-{self.domain}", LOOK_EVERY, self._prepare),
+            Beside(f"warm-{self.domain}", WARM_EVERY, self._warm),
             Beside(f"arrivals-{self.domain}", LOOK_EVERY, self._take_items),
             Beside(f"items-{self.domain}", ITEMS_EVERY, self._refresh_items),
         ]
@@ -85,6 +89,10 @@ class Service:
     def engine(self) -> SlateEngine:
         """The engine of the moment; raises `RunFailed` where there is none."""
         return self.follower.engine
+
+    def now(self) -> int:
+        """Microseconds since 1970 UTC, by the system's clock or the data's."""
+        return self.clock()
 
     def ready(self) -> str | None:
         """Why slates cannot be answered yet; None: they can."""
@@ -106,13 +114,17 @@ class Service:
         """Take events in; when it returns they are durable, and in the next slate's features.
 
         Raises:
+            BadInput: An event is not what it may be; none is taken in.
             NotDurable: They could not be kept: send them again.
             RunFailed: Another process takes this domain's events.
         """
+        for at, event in enumerate(events):
+            if event.user_id is not None and event.user_id.startswith(ANONYMOUS):
+                raise BadInput(f"[{at}].user_id: no user's identifier may begin with {ANONYMOUS!r}: leave it out")
         receipt = self._writer.accept(events)
         for event in events:
             if len(self._wanted) < MOST_PREPARED:
-                self._wanted[user_key(event)] = event
+                self._wanted[user_key(event)] = None
         return receipt
 
     def put_item(self, item_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,6 +162,7 @@ class Service:
         return {
             "version": self.version or 0, "freshness_seconds": max(now - as_of, 0) / 1e6, "store_behind": behind,
             "refused_version": self.follower.refused.version if self.follower.refused else 0,
+            "profiles": len(engine.profiles) if engine else 0, "unprepared": len(self._known[1]) if self._known else 0,
             "queued": len(self.batcher.full), "late": self.batcher.late, "swaps": self.follower.swaps,
             "impressions_logged": self.impressions.logged, "impressions_dropped": self.impressions.dropped,
         }  # fmt: skip
@@ -172,9 +185,19 @@ class Service:
     def _prepare(self) -> None:
         """Find candidates anew for those who did something, before they ask."""
         while self._wanted:
-            _, event = self._wanted.popitem()
-            with suppress(SlateError):
-                self.engine.prepare(event.user_id, event.session_id)
+            self.engine.prepare([self._wanted.popitem()[0] for _ in range(min(len(self._wanted), TOGETHER))])
+
+    def _warm(self) -> None:
+        """Find candidates for those who were active last, and for those whose profiles get old."""
+        engine = self.engine
+        if self._known is None or self._known[0].release.version != engine.release.version:
+            self._known = engine, engine.release.latest_users(engine.profiles.most)
+        _, waiting = self._known
+        if not waiting:
+            engine.prepare(engine.profiles.aged(self.clock(), TOGETHER))
+            return
+        latest = [waiting.pop() for _ in range(min(len(waiting), TOGETHER))]
+        engine.prepare([key for key in latest if not engine.profiles.is_kept(key)])
 
     def _take_items(self) -> None:
         """Let the engine know of items that were put since the last look."""

@@ -46,6 +46,7 @@ _HOME = {
     "compare_indexes": "recommending",
     "bench_ranker": "ranker_inference",
     "serve": "serving",
+    "batch_slates": "batch_serving",
     "package": "packaging",
     "package_all": "packaging",
     "contact_list": "contacting",

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from ml.steps.serving_trials import Document, Trials, recovery
 BEFORE, AFTER = 3.0, 20.0  # seconds of load around a move of the champion
 EVENTS = 50  # whose effect is waited for
 LONGEST = 10.0  # seconds that an effect is waited for
-FRESH = "features_as_of"  # where an answer may say which event was the latest that it knew: microseconds since 1970 UTC, or ISO 8601
+FRESH = "features_as_of"  # where an answer says until when it knew what the user did
 
 
 def swap(trials: Trials, rate: float, move: Callable[[], None], version: int) -> Document:
@@ -116,10 +115,11 @@ class Freshness:
 
     def _told(self, number: int) -> tuple[float, int] | None:
         user = self._user(number)
-        if FRESH not in self._slate(user):
+        before = self._slate(user).get(FRESH)
+        if before is None:
             return None
-        event = self._post(number, user, self.traffic.people.items[number % len(self.traffic.people.items)], None)
-        return self._until(user, lambda slate: _micros(slate.get(FRESH)) >= _micros(event["occurred_at"]))
+        self._post(number, user, self.traffic.people.items[number % len(self.traffic.people.items)], None)
+        return self._until(user, lambda slate: slate[FRESH] > before)
 
     def _declined(self, number: int) -> tuple[float, int] | None:
         declared = self.declared.reranking.declined
@@ -161,10 +161,3 @@ class Freshness:
             if slate and shown(slate):
                 return time.perf_counter() - acknowledged, asked
         return waited, asked
-
-
-def _micros(told: Any) -> int:
-    """Microseconds since 1970 UTC, told so or as ISO 8601; 0: not told."""
-    if isinstance(told, str):
-        return round(datetime.fromisoformat(told).timestamp() * 1_000_000)
-    return int(told or 0)

@@ -81,8 +81,12 @@ def on_cores(wanted: Sequence[int]) -> Iterator[None]:
 
 
 def slate_command(domain: str, *more: str) -> list[str]:
-    """How `slate serve` is started on a port that it finds itself and tells in its first line."""
-    return [sys.executable, "-m", "ml.cli", "serve", "--domain", domain, "--port", "0", *more]
+    """How `slate serve` is started on a port that it finds itself and tells in its first line.
+
+    At the time at which the champion's data end, whenever that was; and whoever sends load may send any rate.
+    """
+    told = ["--domain", domain, "--port", "0", "--clock", "data", "--per-second", "0"]
+    return [sys.executable, "-m", "ml.cli", "serve", *told, *more]
 
 
 @contextmanager
@@ -106,13 +110,18 @@ def serving(
         process = subprocess.Popen(  # noqa: S603  (our own commands)
             command, stdout=subprocess.PIPE if port is None else errors, stderr=errors, text=True,
             stdin=subprocess.DEVNULL, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT), **ONE_THREAD, **environment},
+            env={**os.environ, "PATH": _own_path(), "PYTHONPATH": str(PROJECT_ROOT), **ONE_THREAD, **environment},
         )  # fmt: skip
     try:
         told = port if port is not None else _told_port(process, log)
         yield Server(process, (LOOPBACK, told), began)
     finally:
         _end(process)
+
+
+def _own_path() -> str:
+    """Where commands are looked for: beside this interpreter first."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 
 def _told_port(process: "subprocess.Popen[str]", log: Path) -> int:

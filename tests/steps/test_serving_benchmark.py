@@ -55,7 +55,7 @@ def test_saturation_and_overload_of_a_server_that_sheds(server, monkeypatch):
 
 
 def test_a_move_of_the_champion_is_seen_in_the_answers(server, monkeypatch):
-    monkeypatch.setattr("ml.steps.serving_phases.BEFORE", 0.2)
+    monkeypatch.setattr("ml.steps.serving_phases.BEFORE", 0.6)
     monkeypatch.setattr("ml.steps.serving_phases.AFTER", 0.3)
     found = swap(trials(server), 100, lambda: None, 3)  # which is what it answers with anyway
     assert found["seconds"] is not None

@@ -33,7 +33,8 @@ def _slate(
         slate_id=secrets.token_hex(16), domain=release.domain.name, placement=ask.plan.name,
         user_id=ask.request.user_id, model_version=release.version, degraded=degraded,
         items=tuple(_items(release, part, row)), shown_at=ask.moment, shortfall=answer.reranked.shortfall(row),
-        removed=removed, rules=answer.rules_of(row), timings_ms=timings, session_id=ask.request.session_id,
+        removed=removed, rules=answer.rules_of(row), timings_ms=timings, features_as_of=ask.profile.moment,
+        session_id=ask.request.session_id,
         context=ask.request.context,
     )  # fmt: skip
 

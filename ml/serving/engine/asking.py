@@ -58,7 +58,9 @@ def understood(release: Release, request: SlateRequest, profile: Profile, moment
 def _session(release: Release, request: SlateRequest, profile: Profile) -> Session:
     """The items of the current session, oldest first: as told, else as the store knows it; the anchor is the latest."""
     if request.session:
-        told = sorted(request.session, key=lambda event: event.occurred_at)
+        weights = release.domain.event_weights  # a decline says nothing about liking
+        liked = [event for event in request.session if weights.get(event.event_type, 0) > 0]
+        told = sorted(liked, key=lambda event: event.occurred_at)
         items = [release.item(event.item_id) for event in told]
     else:
         items = list(profile.live_sessions.get(request.session_id or "", ()))

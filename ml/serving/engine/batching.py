@@ -9,11 +9,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ml.errors import BadInput
 from ml.logs import get_logger
-from ml.serving.contract import ServedSlate, SlateRequest
+from ml.serving.contract import Overloaded, ServedSlate, SlateRequest
 from ml.serving.engine.engine import SlateEngine
 
 MOST = 32  # requests answered together
@@ -150,6 +150,13 @@ def _deliver(batch: Sequence[Waiting], answers: Sequence[Outcome]) -> None:
         loop.call_soon_threadsafe(settle)
 
 
+def _timed(slate: ServedSlate, waiting: Waiting) -> ServedSlate:
+    """The slate with how long it took in all, and how much of that it waited for others."""
+    total = (time.perf_counter() - waiting.since) * 1_000
+    queue = max(total - sum(slate.timings_ms.values()), 0.0)
+    return replace(slate, timings_ms={**slate.timings_ms, "queue": round(queue, 3), "total": round(total, 3)})
+
+
 class Batcher:
     """Answers requests of an event loop with the engine of the moment."""
 
@@ -164,17 +171,20 @@ class Batcher:
 
         Raises:
             BadInput: The request asks for what is not declared.
+            Overloaded: It could not be answered in time.
         """
         loop, budget = asyncio.get_running_loop(), self._engine().budget.whole / 1_000
         waiting = Waiting(request, loop.create_future())
         self.full.look_after()
         if self.full.overdue(budget) or self.full.delay > budget / 2:
+            if self.cheap.delay > budget:
+                raise Overloaded("too much is asked at once")
             self.cheap.put(waiting)
-            return await waiting.future
+            return _timed(await waiting.future, waiting)
         self.full.put(waiting)
         timer = loop.call_later(budget, self._out_of_time, waiting)
         try:
-            return await waiting.future
+            return _timed(await waiting.future, waiting)
         finally:
             timer.cancel()
 

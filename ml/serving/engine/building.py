@@ -47,7 +47,7 @@ class Happened:
 
 def build_profile(
     release: Release, key: str, version: int, events: Sequence[LiveEvent], moment: int, *, live: bool = True,
-    sealed: bool = True,
+    sealed: bool = True, featured: bool = True,
 ) -> Profile:  # fmt: skip
     """What is known of a user at a moment.
 
@@ -59,6 +59,7 @@ def build_profile(
         moment: Microseconds since 1970 UTC.
         live: Whether the online store could be asked.
         sealed: Whether what was sealed of the user counts; not of one who is to be forgotten.
+        featured: Whether features are computed: only the ranker reads them.
     """
     row, bundle = release.user_row(key) if sealed else -1, release.bundle
     user, at = np.array([row], np.int32), np.array([moment], np.int64)
@@ -66,12 +67,13 @@ def build_profile(
     happened = Happened.of(release, row, events, moment)
     spans = _spans(release.domain, bundle.knowledge.holdings.spans(user, at), happened)
     held = np.unique(spans.item[spans.until == FOREVER]).astype(np.int32)
+    features = release.featuring
     return Profile(
         key, release.number(key, sealed=sealed), version, moment, _history(release.domain, before.history, happened),
         _place(release, int(before.place[0]), before.history, happened), bundle.knowledge.facts.at(user, at), held,
         _barred(bundle.knowledge.outputs, held, len(bundle.items)), spans,
         _occurrences(release, row, moment, happened),
-        release.featuring.row(row, key, happened.item, happened.events, moment),
+        features.row(row, key, happened.item, happened.events, moment) if featured else features.nothing,
         _sessions(release.domain, happened), live, *_bounds(events, moment),
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from ml.errors import BadInput
 from ml.serving.contract import NOT_LIVE, RETRIEVER_LEFT_OUT, ServedSlate, SlateRequest
 from ml.serving.engine.answering import served
 from ml.serving.engine.asking import Ask, check_numbers, put_together, understood
@@ -43,8 +44,10 @@ class Stages:
 
 
 def user_key(request: SlateRequest) -> str:
-    """Whose request it is: the user, the session of somebody who did not sign in, or nobody."""
+    """Whose request it is: the user, the session of somebody who did not sign in, or nobody; raises `BadInput`."""
     if request.user_id is not None:
+        if request.user_id.startswith(ANONYMOUS):
+            raise BadInput(f"user_id: no user's identifier may begin with {ANONYMOUS!r}: send session_id instead")
         return request.user_id
     return f"{ANONYMOUS}{request.session_id}" if request.session_id else ""
 
@@ -88,13 +91,21 @@ class SlateEngine:
         check_numbers(asks)
         return cheap_slates(self.release, asks)
 
-    def prepare(self, user_id: str | None, session_id: str | None) -> None:
-        """Find candidates for somebody before they ask: their next request looks them up."""
+    def prepare(self, keys: Sequence[str]) -> None:
+        """Find candidates for users, by the keys of the store, before they ask: their next requests look them up.
+
+        Raises:
+            StoreGone: The store does not answer: nothing is changed.
+        """
         home = next((name for name, plan in self.release.plans.items() if not plan.placement.anchored), None)
-        if home is None:
+        if home is None or not keys:
             return
-        asks = self._understood([SlateRequest(home, user_id=user_id, session_id=session_id)], self.clock())
+        now, request = self.clock(), SlateRequest(home)
+        profiles = self.profiles.made(keys, now)
+        asks = [understood(self.release, request, profile, now) for profile in profiles]
         retrieve(self.release, put_together(self.release, asks), self.told, lambda: True)
+        for profile in profiles:
+            self.profiles.keep(profile)
 
     def similar(self, item_id: str, k: int) -> list[dict[str, Any]]:
         """The items whose vectors are nearest to one's; raises `BadInput` for an unknown item."""

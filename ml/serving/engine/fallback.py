@@ -4,11 +4,13 @@ Nothing here is let past the rules: re-ranking is the same, only its candidates 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from ml.data.arrays import is_among
+from ml.data.arrays import Floats, Indices, is_among
 from ml.ranking.recommender import Slates
+from ml.retrieval.contract import top_k
 from ml.serving.contract import CACHED_SLATE, SEGMENT_POPULARITY, ServedSlate
 from ml.serving.engine.answering import served
 from ml.serving.engine.asking import NONE, Ask, Asked, put_together
@@ -18,6 +20,7 @@ from ml.serving.engine.release import Release
 from ml.serving.engine.retrieving import retrieve
 
 POPULAR = ("segment_popularity", "popularity")  # the first that was trained says what suits somebody's like
+DEEP = 500  # of what is popular everywhere: some are barred, left out or out of stock
 NOTHING = Pool(NONE, np.zeros(0, np.float32), np.zeros(0, np.int64))
 
 
@@ -78,13 +81,30 @@ def _side_by_side(pools: Sequence[Pool]) -> Slates:
 
 
 def _popular(release: Release, asked: Asked) -> list[Pool]:
-    """What is popular with users like these."""
-    trained = release.bundle.recommender.names
-    name = next((each for each in POPULAR if each in trained), None)
+    """What is popular with users like these; where that is told by places alone, what is popular everywhere."""
+    recommender = release.bundle.recommender
+    name = next((each for each in POPULAR if each in recommender.names), None)
     if name is None:
         return [NOTHING] * len(asked.asks)
+    if set(recommender.retrievers[name].inputs) - {"place"}:
+        return _found(release, asked, name)
+    if name not in release.popular:
+        nowhere = replace(asked.requests, place=np.full(len(asked.asks), -1, np.int32), barred=None).take(
+            np.zeros(1, int)
+        )
+        scores = recommender.retrievers[name].score(recommender.visible.requests(nowhere))
+        best = top_k(scores, DEEP)
+        release.popular[name] = _pool(best.item[0], best.score[0], recommender.names.index(name))
+    return [release.popular[name]] * len(asked.asks)
+
+
+def _found(release: Release, asked: Asked, name: str) -> list[Pool]:
+    """What a retriever that knows of users finds for them."""
     found = retrieve(release, asked, lambda _name, _error: None, lambda: True, only=name)[0][name]
-    return [
-        Pool(item[item >= 0], score[item >= 0], np.full((item >= 0).sum(), 1 << trained.index(name), np.int64))
-        for item, score in zip(found.item, found.score, strict=True)
-    ]
+    at = release.bundle.recommender.names.index(name)
+    return [_pool(item, score, at) for item, score in zip(found.item, found.score, strict=True)]
+
+
+def _pool(item: Indices, score: Floats, retriever: int) -> Pool:
+    there = item >= 0
+    return Pool(item[there], score[there], np.full(there.sum(), 1 << retriever, np.int64))

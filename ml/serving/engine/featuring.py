@@ -22,6 +22,7 @@ from ml.serving.events import LiveEvent
 from ml.serving.online.contract import ANONYMOUS, user_key
 
 PART = 10_000  # events read from the store at once
+STANDS = 600_000_000  # microseconds for which items' features stand while nothing happens
 SOME_EVENT = LiveEvent("", "", "", "", 0)  # of no type that says anything
 
 
@@ -50,6 +51,11 @@ class Featuring:
         features, kinds = self.bundle.features, self.bundle.traces.trace.kinds
         return Evaluator.of(load_declarations(), kinds, self.cut.day_starts_at_hour, features)
 
+    @cached_property
+    def nothing(self) -> Row:
+        """The features of somebody of whom nothing is known."""
+        return sealed_row(self.bundle.snapshot, -1)
+
     def ready(self) -> None:
         """Read and compile now what computing features will need."""
         snapshot, events = self.bundle.snapshot, [SOME_EVENT]
@@ -69,7 +75,7 @@ class Featuring:
         if moment == snapshot.as_of and not events:
             return sealed_row(snapshot, user)
         if key.startswith(ANONYMOUS) or (user < 0 and not events):
-            return sealed_row(snapshot, -1)
+            return self.nothing
         trace = self.bundle.traces.of(np.array([user], np.int64))
         if events:
             trace = trace.merged(self.describing.trace(1, [0] * len(events), item, events))
@@ -117,6 +123,8 @@ class ItemRows:
             for sequence, event in part:
                 self._happened.setdefault(user_key(event), []).append(event)
                 self._sequence = sequence
+        if self._sequence == before and moment - self.as_of < STANDS:
+            return 0
         bundle, names = self._featuring.bundle, self._featuring.evaluator.names["item_features"]
         found = item_features(self._featuring.evaluator, bundle.traces, moment, since=self._since())
         found = np.concatenate([found, bundle.snapshot.item[len(found) :, : len(names)]])  # items that came later

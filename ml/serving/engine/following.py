@@ -1,18 +1,21 @@
 """Following the alias `champion`: another version is opened, checked and warmed beside the one that answers."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ml.domains import Domain
 from ml.errors import RunFailed
 from ml.logs import get_logger
 from ml.serving.contract import SlateRequest
 from ml.serving.engine.engine import SlateEngine
+from ml.serving.online.contract import ANONYMOUS
 
 EVERY = 5.0  # seconds between two looks at the alias
-WARMED = 64  # users whose profiles are made before a version takes over
-FEW = 3
+AGAIN = 60.0  # seconds after which a version that was refused is tried again
+WARMED = 512  # users whose profiles are made before a version takes over
+FEW, TOGETHER = 3, 8
 log = get_logger(__name__)
 
 Champion = Callable[[], int | None]  # the version that the alias points at
@@ -31,12 +34,12 @@ def warm(engine: SlateEngine, users: Sequence[str] = ()) -> None:
     for name, plan in release.plans.items():
         anchor = release.item_ids[0] if plan.placement.anchored and release.item_ids else None
         if anchor or not plan.placement.anchored:
-            requests = [SlateRequest(name, user_id=user, anchor=anchor) for user in (None, *users[:FEW])]
+            named = [user for user in users[:FEW] if not user.startswith(ANONYMOUS)]
+            requests = [SlateRequest(name, user_id=user or None, anchor=anchor) for user in (None, *named)]
             engine.cheap(requests)
             engine.recommend_many(requests)
-    home = next((name for name, plan in release.plans.items() if not plan.placement.anchored), None)
-    for user in users[FEW:WARMED] if home else ():
-        engine.recommend(SlateRequest(str(home), user_id=user))
+    for start in range(0, len(users), TOGETHER):
+        engine.prepare(users[start : start + TOGETHER])
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ class Refused:
 
     version: int
     reason: str
+    at: float = field(default_factory=time.monotonic)
+
+    def stands(self, version: int) -> bool:
+        """Whether it is too early to try this version: the reason may have been a passing one."""
+        return self.version == version and time.monotonic() - self.at < AGAIN
 
 
 class Follower:
@@ -82,7 +90,10 @@ class Follower:
         """
         with self._looking:
             wanted = self._champion()
-            if wanted is None or wanted == self.version or (self.refused and self.refused.version == wanted):
+            if wanted is None or wanted == self.version:
+                self.refused = None
+                return False
+            if self.refused and self.refused.stands(wanted):
                 return False
             try:
                 engine = self._opened(wanted)

@@ -14,8 +14,8 @@ from ml.serving.events import LiveEvent
 from ml.serving.online.contract import ERASED
 from ml.serving.online.errors import StoreGone
 
-MOST = 20_000  # profiles kept: a heavy one takes some 100 kB
-FRESH = 600_000_000  # microseconds for which features and what was found stand while nothing happens
+MOST = 10_000  # profiles kept: a heavy one takes some 100 kB
+FRESH = 1_800_000_000  # microseconds for which features and what was found stand while nothing happens
 log = get_logger(__name__)
 
 
@@ -35,12 +35,14 @@ class Happenings(Protocol):
 class Profiles:
     """A bounded number of profiles of one release."""
 
-    def __init__(self, release: Release, happenings: Happenings | None, most: int = MOST) -> None:
-        self._release, self._happenings, self._most = release, happenings, most
+    def __init__(
+        self, release: Release, happenings: Happenings | None, most: int = MOST, erased: frozenset[str] | None = None
+    ) -> None:
+        self._release, self._happenings, self.most = release, happenings, most
         self._kept: OrderedDict[str, Profile] = OrderedDict()
         self._lock = Lock()
         self._strangers: tuple[int, dict[tuple[str, Session], Found]] = (0, {})
-        self._erased = frozenset(happenings.erased() if happenings else ())
+        self._erased = frozenset(happenings.erased() if happenings else ()) if erased is None else erased
 
     def of(self, keys: Sequence[str], moment: int) -> list[Profile]:
         """The profile of each user as of now; where the store does not answer, as it was last known or sealed."""
@@ -50,14 +52,48 @@ class Profiles:
         events, live = self._events([keys[row] for row in wanted], live)
         for row, happened in zip(wanted, events, strict=True):
             known = None if live else self._last_known(keys[row])
-            kept[row] = known or self._made(keys[row], max(versions[row] or 0, 0), happened, moment, live=live)
+            version = max(versions[row] or 0, 0)
+            kept[row] = known or self.keep(self._build(keys[row], version, happened, moment, live=live))
         return [profile for profile in kept if profile is not None]
+
+    def made(self, keys: Sequence[str], moment: int) -> list[Profile]:
+        """Profiles as of now that are not kept yet; raises `StoreGone`."""
+        versions: Sequence[int] = [0] * len(keys)
+        events: Sequence[Sequence[LiveEvent]] = [()] * len(keys)
+        if self._happenings is not None:
+            versions, events = self._happenings.versions(keys), self._happenings.events_of(keys)
+        told = zip(keys, versions, events, strict=True)
+        return [self._build(key, max(version, 0), happened, moment, live=True) for key, version, happened in told]
+
+    def keep(self, profile: Profile) -> Profile:
+        """Take a profile in the place of the user's last one, whose last slates stay with it."""
+        with self._lock:
+            before = self._kept.get(profile.key)
+            if before is not None:
+                profile.pools.update(before.pools)
+            self._kept[profile.key] = profile
+            while len(self._kept) > self.most:
+                self._kept.popitem(last=False)
+        return profile
+
+    def aged(self, moment: int, count: int) -> list[str]:
+        """Users whose profiles will soon be too old, those who asked last first."""
+        with self._lock:
+            old = [key for key, profile in self._kept.items() if moment - profile.moment > FRESH // 2]
+        return list(reversed(old))[:count]
+
+    def is_kept(self, key: str) -> bool:
+        """Whether there is a profile of this user."""
+        return key in self._kept
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
     def at_hand(self, key: str, moment: int) -> Profile:
         """What is known without asking the store: the profile as it was, or what was sealed."""
         with self._lock:
             found = self._kept.get(key)
-        return found or self._build(key, 0, (), moment, live=False)
+        return found or self._build(key, 0, (), moment, live=False, featured=False)
 
     def latest(self, count: int) -> list[str]:
         """The users who asked last, the latest first: another release makes their profiles before it takes over."""
@@ -66,7 +102,7 @@ class Profiles:
 
     def moved(self, release: Release, forgetting: str) -> "Profiles":
         """The same users of a release with other items: all that one retriever found is found anew."""
-        other = Profiles(release, self._happenings, self._most)
+        other = Profiles(release, self._happenings, self.most, self._erased)
         if release.bundle.knowledge.outputs == "owned":  # what users have not is as long as the catalogue
             return other
         with self._lock:
@@ -118,20 +154,13 @@ class Profiles:
         fresh = abs(moment - found.moment) < FRESH and found.latest < moment <= found.coming and found.live
         return found if fresh and found.version == max(version, 0) else None
 
-    def _made(self, key: str, version: int, events: Sequence[LiveEvent], moment: int, *, live: bool) -> Profile:
-        profile = self._build(key, version, events, moment, live=live)
-        with self._lock:
-            before = self._kept.get(key)
-            if before is not None:
-                profile.pools.update(before.pools)
-            self._kept[key] = profile
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-        return profile
-
-    def _build(self, key: str, version: int, events: Sequence[LiveEvent], moment: int, *, live: bool) -> Profile:
+    def _build(
+        self, key: str, version: int, events: Sequence[LiveEvent], moment: int, *, live: bool, featured: bool = True
+    ) -> Profile:
         sealed = key not in self._erased
-        profile = build_profile(self._release, key, version, events, moment, live=live, sealed=sealed)
+        profile = build_profile(
+            self._release, key, version, events, moment, live=live, sealed=sealed, featured=featured
+        )
         if profile.stranger and live:
             profile = replace(profile, found=self._found_for_strangers(moment))
         return profile

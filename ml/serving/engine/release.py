@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -17,6 +17,8 @@ from ml.errors import BadInput
 from ml.reranking.choice import Choice
 from ml.reranking.reranker import Reranker
 from ml.serving.engine.featuring import Featuring, ItemRows
+from ml.serving.engine.profile import Pool
+from ml.serving.online.contract import ANONYMOUS
 
 MOST_NUMBERS = np.iinfo(np.int32).max
 
@@ -45,6 +47,7 @@ class Release:
     plans: Mapping[str, Plan]
     featuring: Featuring
     item_features: ItemRows
+    popular: dict[str, Pool] = field(default_factory=dict, compare=False)  # what is popular everywhere, once asked for
 
     @classmethod
     def of(cls, domain: Domain, version: int, bundle: Bundle) -> "Release":
@@ -74,6 +77,14 @@ class Release:
     def item_ids(self) -> list[str]:
         """Identifiers by number."""
         return [str(item) for item in self.bundle.items.ids]
+
+    def latest_users(self, count: int) -> list[str]:
+        """The users who did something last before the sealing, the very last at the end; sessions of nobody left out."""
+        log = self.bundle.log
+        there = np.flatnonzero(np.diff(log.offsets))
+        order = there[np.argsort(log.at[log.offsets[there + 1] - 1], kind="stable")]
+        named = [user for user in self.bundle.users.ids[order].tolist() if not str(user).startswith(ANONYMOUS)]
+        return named[-count:]
 
     def user_row(self, key: str) -> int:
         """The row of a user who was known at the sealing; -1 for others."""

@@ -14,6 +14,7 @@ from ml.serving.engine.profile import Found, Session
 from ml.serving.engine.release import Release
 
 SPARE = 50  # found beyond a retriever's quota, so that leaving some out of them asks nobody again
+MOST_FOUND = 500  # answers kept with one profile: each session has some of its own
 NOTHING = Found(NONE, np.zeros(0, np.float32), whole=True)
 log = get_logger(__name__)
 
@@ -50,7 +51,7 @@ def retrieve(
                 _find(release, name, model, seen, asked.asks, unknown)
             except Exception as error:  # noqa: BLE001 - one retriever that fails must not take the slate with it
                 told(name, error)
-        rankings[name] = _stacked(release, name, model, asked, wanted, missing)
+        rankings[name] = _stacked(release, name, model, asked, wanted, missing, told)
     return rankings, missing
 
 
@@ -68,6 +69,9 @@ def _find(
     barred = ragged([NONE if (own := asks[row].profile.barred) is None else own for row in first.values()])
     wanted = release.bundle.recommender.quotas[name] + SPARE
     ranking = top_k(model.score(part), wanted, exclude=barred)
+    for row in first.values():
+        if len(asks[row].profile.found) >= MOST_FOUND:
+            asks[row].profile.found.clear()
     for at, row in enumerate(first.values()):
         there = ranking.item[at] >= 0
         found = Found(ranking.item[at][there], ranking.score[at][there], whole=not there.all())
@@ -75,8 +79,9 @@ def _find(
 
 
 def _stacked(
-    release: Release, name: str, model: Retriever, asked: Asked, wanted: Iterable[int], missing: list[set[str]]
-) -> Ranking:
+    release: Release, name: str, model: Retriever, asked: Asked, wanted: Iterable[int], missing: list[set[str]],
+    told: Told,
+) -> Ranking:  # fmt: skip
     """(R, Q) what was found, without what each request leaves out."""
     quota = release.bundle.recommender.quotas[name]
     item = np.full((len(asked.asks), quota), -1, np.int32)
@@ -84,11 +89,15 @@ def _stacked(
     for row in wanted:
         ask = asked.asks[row]
         found = ask.profile.found.get(_key(model, name, ask))
+        try:
+            if found is not None and len(ask.exclude):
+                found = _without(release, name, model, asked, row, found)
+        except Exception as error:  # noqa: BLE001 - as above
+            told(name, error)
+            found = None
         if found is None:
             missing[row].add(name)
             continue
-        if len(ask.exclude):
-            found = _without(release, name, model, asked, row, found)
         count = min(len(found.item), quota)
         item[row, :count], score[row, :count] = found.item[:count], found.score[:count]
     return Ranking(item, score)

@@ -74,6 +74,7 @@ def of_slate(slate: ServedSlate) -> Answer:
             "degraded": slate.degraded,
             "items": items,
             "timings_ms": dict(slate.timings_ms),
+            "features_as_of": slate.features_as_of,
             "shortfall": slate.shortfall,
             "removed": dict(slate.removed),
             "rules": slate.rules,

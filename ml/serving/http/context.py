@@ -1,7 +1,6 @@
 """What every route works with."""
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -60,8 +59,3 @@ class Context:
     async def in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         """A blocking call, away from the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, partial(call, *arguments))
-
-
-def now() -> int:
-    """Microseconds since 1970 UTC."""
-    return time.time_ns() // 1000

@@ -21,7 +21,7 @@ Attributes = Annotated[
     dict[Word, Text | int | float | bool | None],
     Meta(max_length=MAXIMUM_ATTRIBUTES, description="Further facts, each a text, a number, true or false."),
 ]
-NEEDED = ("event_id", "item_id", "event_type", "occurred_at")
+NEEDED = ("event_id", "item_id", "event_type")  # without occurred_at, an event happens now
 HOUR = 3600 * MICROSECONDS
 _EVENT_TYPES: dict[str, Any] = {VARCHAR: Id, DOUBLE: float, TIMESTAMP: Moment}
 _ITEM_TYPES: dict[str, Any] = {VARCHAR: Text, DOUBLE: float, TIMESTAMP: Moment}

@@ -127,6 +127,10 @@ _SLATE = _object(
         ),
     },
     timings_ms={"type": "object", "additionalProperties": {"type": "number"}},
+    features_as_of={
+        "type": "integer",
+        "description": "Microseconds since 1970 UTC: what the user did until then counts.",
+    },
     shortfall=_TEXT_OR_NULL,
     removed={"type": "object", "additionalProperties": {"type": "integer"}},
     rules=_TEXTS,

@@ -26,6 +26,7 @@ SLATE: dict[str, Any] = {
         },
     ],
     "timings_ms": {"features": 0.4, "retrieve": 1.1, "rank": 2.0, "rerank": 0.6},
+    "features_as_of": 1772355899000000,
     "shortfall": None,
     "removed": {"excluded": 1},
     "rules": [],

@@ -116,7 +116,11 @@ class Shield:
     def check(self) -> None:
         """Raise `Shed` where too many are under way."""
         if self.under_way >= self._maximum:
-            raise Shed(503, None, "too many slates are under way", "Send the request again later.", self._retry_after)
+            raise self.full()
+
+    def full(self) -> Shed:
+        """What is said to whoever is turned away."""
+        return Shed(503, None, "too many slates are under way", "Send the request again later.", self._retry_after)
 
     @contextmanager
     def one(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """JSON of strangers: decoded to what is declared, or refused with the field at fault."""
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -65,18 +66,20 @@ def microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // MICROSECOND
 
 
-def happened_at(moment: datetime, now: int, field: str) -> int:
+def happened_at(moment: datetime | None, now: int, field: str) -> int:
     """When an event happened, in microseconds since 1970 UTC; refuses what no clock that is about right would say.
 
     Args:
-        moment: With a zone.
-        now: Microseconds since 1970 UTC.
+        moment: With a zone; None: now.
+        now: Microseconds since 1970 UTC, by the clock of the slates.
         field: The part of the request that says so.
     """
+    if moment is None:
+        return now
     at = microseconds(moment)
     if at < 0:
         raise invalid(field, f"{field!r} lies before 1970", "Send the moment at which it happened.")
-    if at > now + MAXIMUM_AHEAD:
+    if at > max(now, time.time_ns() // 1_000) + MAXIMUM_AHEAD:
         raise invalid(field, f"{field!r} lies more than a day ahead", "Set the sender's clock, and send UTC.")
     return at
 

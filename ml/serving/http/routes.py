@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope
 
 from ml.errors import BadInput, RunFailed
-from ml.serving.contract import ServedSlate
+from ml.serving.contract import Overloaded, ServedSlate
 from ml.serving.http.answers import Answer, Refused, as_json, of_slate
-from ml.serving.http.context import Context, now
+from ml.serving.http.context import Context
 from ml.serving.http.contract_bodies import read_events, read_item
 from ml.serving.http.front import header, read_body
 from ml.serving.http.limits import MAXIMUM_K
@@ -35,13 +35,16 @@ async def post_slate(context: Context, scope: Scope, receive: Receive) -> Answer
         # Whoever sends its body slowly takes nobody's place.
         with context.shield.one():
             return await _slate(context, service, scope["entry"], body)
+    except Overloaded as error:
+        context.metrics.shed.labels(service.domain).inc()
+        raise context.shield.full() from error
     except Shed:
         context.metrics.shed.labels(service.domain).inc()
         raise
 
 
 async def _slate(context: Context, service: DomainService, entry: Entry, body: bytes) -> Answer:
-    request = read_slate_request(body, context.domains[service.domain], now())
+    request = read_slate_request(body, context.domains[service.domain], service.now())
     if reason := service.ready():
         raise Refused(503, None, reason, "Send the request again later.", context.limits.retry_after)
     slate = await service.answer(request)
@@ -67,7 +70,7 @@ async def post_events(context: Context, scope: Scope, receive: Receive) -> Answe
     context.tokens.check("write", header(scope, b"authorization"))
     try:
         body = await read_body(scope, receive, context.limits.body)
-        events = read_events(body, context.domains[service.domain], now())
+        events = read_events(body, context.domains[service.domain], service.now())
     except Refused:
         context.metrics.events_refused(service.domain, "refused")
         raise

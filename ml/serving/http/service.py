@@ -30,6 +30,9 @@ class DomainService(Protocol):
     def version(self) -> int | None:
         """Version of the model that answers now; None: none is loaded yet. Does not block."""
 
+    def now(self) -> int:
+        """Microseconds since 1970 UTC by the clock that slates go by, which historic data have of their own."""
+
     def ready(self) -> str | None:
         """Why slates cannot be answered yet, for people; None: they can. Does not block."""
 

@@ -20,7 +20,9 @@ class ToldEvent(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     item_id: Id
     event_type: Id
-    occurred_at: Annotated[datetime, Meta(tz=True, description="ISO 8601 with a zone.")]
+    occurred_at: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None, Meta(description="ISO 8601 with a zone; null: just now.")
+    ] = None
 
 
 class SlateBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -102,7 +101,7 @@ class Traffic:
         """The columns of an event that happens now; of the domain's first type where none is named."""
         return {
             "event_id": event_id, "session_id": f"{self.run}-{user_id}", "user_id": user_id, "item_id": item_id,
-            "event_type": event_type or next(iter(self.declared.event_weights)), "occurred_at": moment(),
+            "event_type": event_type or next(iter(self.declared.event_weights)),
         }  # fmt: skip
 
     @cached_property
@@ -133,8 +132,8 @@ class Traffic:
             body["anchor"] = item
         if session:
             kind = next(iter(self.declared.event_weights))
-            seen = [{"item_id": each, "event_type": kind, "occurred_at": moment(ago=1 + age)} for age, each in enumerate(reversed(session))]  # fmt: skip
-            body |= {"session_id": f"{self.run}-{user}", "session": seen[::-1]}
+            seen = [{"item_id": each, "event_type": kind} for each in session]
+            body |= {"session_id": f"{self.run}-{user}", "session": seen}
         return body
 
 
@@ -145,11 +144,6 @@ def told(status: int, body: bytes) -> Told | None:
         return None
     timings = TIMINGS.search(body)
     return Told(WHOLE.search(body) is None, int(version[1]), json.loads(timings[1]) if timings else {})
-
-
-def moment(ago: float = 0.0) -> str:
-    """So many seconds before now, as requests tell it."""
-    return (datetime.now(UTC) - timedelta(seconds=ago)).isoformat()
 
 
 def _shares(rows: Any, size: int) -> Reals:

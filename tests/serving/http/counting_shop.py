@@ -80,9 +80,13 @@ class CountingShop:
             shortfall=None if len(shown) == wanted else "few_candidates",
             removed={"excluded": len(barred & set(CATALOGUE))},
             timings_ms={"retrieve": 0.1, "rank": 0.2},
+            features_as_of=5,
             session_id=request.session_id,
             context=request.context,
         )
+
+    def now(self) -> int:
+        return time.time_ns() // 1000
 
     async def answer(self, request: SlateRequest) -> ServedSlate:
         if self.delay:

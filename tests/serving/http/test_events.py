@@ -83,7 +83,14 @@ def test_what_is_not_as_declared_is_refused_by_name(client, shop, change, field)
     assert shop.events == {}
 
 
-@pytest.mark.parametrize("field", ["event_id", "item_id", "event_type", "occurred_at"])
+def test_an_event_that_does_not_say_when_happens_now_by_the_clock_of_the_slates(client, shop):
+    before = shop.now()
+    assert client.post(EVENTS, json={name: value for name, value in ONE.items() if name != "occurred_at"}).is_success
+    (event,) = shop.events.values()
+    assert before <= event.occurred_at <= shop.now()
+
+
+@pytest.mark.parametrize("field", ["event_id", "item_id", "event_type"])
 def test_what_every_event_needs(client, field):
     answer = client.post(EVENTS, json={name: value for name, value in ONE.items() if name != field})
     assert answer.json()["error"]["message"] == f"{field!r} is missing"

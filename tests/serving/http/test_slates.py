@@ -28,7 +28,7 @@ def test_a_slate_is_answered_with_all_its_parts(client, shop):
     del told["items"]
     assert told == {
         "slate_id": "slate-1", "model_version": 3, "degraded": None, "timings_ms": {"retrieve": 0.1, "rank": 0.2},
-        "shortfall": None, "removed": {"excluded": 0}, "rules": [],
+        "features_as_of": 5, "shortfall": None, "removed": {"excluded": 0}, "rules": [],
     }  # fmt: skip
     assert [slate.slate_id for slate in shop.impressions] == ["slate-1"]
 

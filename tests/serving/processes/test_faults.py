@@ -214,18 +214,20 @@ def test_ten_times_what_it_can_answer(server):
     target, request = [("127.0.0.1", server.port)], lambda number: traffic.slates[number % len(traffic.slates)]
     offer(target, poisson(100, 1.0, 1), request, keep=told)
     capacity = capacity_of(server)
-    memory = server.memory
+    memory, began, used = server.memory, time.monotonic(), server.cpu_seconds
     offered = offer(target, poisson(10 * capacity, OVERLOAD, 2), request, keep=told, patience=5.0)
+    starved = (time.monotonic() - began) / max(server.cpu_seconds - used, 0.1)
     calm = eventually(lambda: server.slate(USERS[3]).seconds < BUDGET, 60.0)
     statuses, growth = Counter(offered.status.tolist()), server.memory / memory - 1
     there, here = server_side(server), 1_000 * (offered.done - offered.sent)[offered.status == 200]
     say(f"{capacity:.0f} slates/s alone; 10 times that: {dict(statuses)}, p99 {np.quantile(there, 0.99):.0f} ms in the "
         f"server and {np.quantile(here, 0.99):.0f} ms (p50 {np.median(here):.0f}) here, memory {100 * growth:+.1f} %, "
-        f"calm again after {calm:.1f} s")  # fmt: skip
+        f"calm again after {calm:.1f} s; of {starved:.1f} s it had the processor for one")  # fmt: skip
     assert {*statuses} <= {200, 503, 429, GIVEN_UP}
     assert statuses[200] > 0
     assert server.metric("slate_shed_total") >= statuses[503]  # some were sent when nobody waited any more
-    assert np.quantile(there, 0.99) < 1_000 * (2 * BUDGET + MARGIN)
+    # Where others keep it from the processor, all takes as much longer.
+    assert np.quantile(there, 0.99) < 1_000 * (2 * BUDGET * max(1.0, starved) + MARGIN)
     assert growth < 0.15
     assert calm < 3
 
