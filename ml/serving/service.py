@@ -164,6 +164,7 @@ class Service:
         as_of = engine.release.item_features.as_of if engine else now
         return {
             "version": self.version or 0, "freshness_seconds": max(now - as_of, 0) / 1e6, "store_behind": behind,
+            "refused_version": self.follower.refused.version if self.follower.refused else 0,
             "profiles": len(engine.profiles) if engine else 0, "unprepared": len(self._known[1]) if self._known else 0,
             "queued": len(self.batcher.full), "late": self.batcher.late, "swaps": self.follower.swaps,
             "impressions_logged": self.impressions.logged, "impressions_dropped": self.impressions.dropped,

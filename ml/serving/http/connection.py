@@ -21,6 +21,7 @@ class Connection(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _head = 0  # bytes since the request began, or since the last one ended
     _in_head = True
+    _ended = False  # whether a request ended with the bytes that came last
 
     def connection_made(self, transport: Any) -> None:
         """Somebody connected: the first request has to begin as soon as any other."""
@@ -41,8 +42,10 @@ class Connection(HttpToolsProtocol):
             self._refuse(Refused(431, None, "address and headers are too long", "Send a shorter request."))
             return
         self._begin()
+        self._ended = False
         super().data_received(data)
-        self._head = self._head + len(data) if self._in_head else 0
+        # What a body ended with is no part of the next request's head, however much came at once.
+        self._head = self._head + len(data) if self._in_head and not self._ended else 0
         if self._deadline is None and self.timeout_keep_alive_task is None and self._nothing_under_way():
             self._wait_idle()  # the rest of a body came whose request is answered already
 
@@ -60,7 +63,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Its last byte."""
         self._unset_deadline()
-        self._head, self._in_head = 0, True
+        self._head, self._in_head, self._ended = 0, True, True
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:

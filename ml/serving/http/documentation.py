@@ -22,6 +22,7 @@ from ml.serving.http.routes import (
 from ml.serving.http.slate_request import SlateBody
 
 ABOUT = "Slates of recommendations, the events that they learn from, and the items that they are made of."
+_CANNOT = {409: "What is served cannot do this: `message` says why."}
 _TOO_BUSY = {429: "This client asked too often.", 503: "Not now: send it again after `Retry-After`."}
 _REFUSED = {
     400: "The body is no JSON.",
@@ -151,23 +152,23 @@ OPERATIONS = (
         "One event or a list of at most 1000, all or none. They are durable once this answers; an event that is sent "
         "again with its `event_id` counts once. Without a `session_id`, it belongs to what its user did that day.",
         (_object(accepted={"type": "integer"}, duplicates={"type": "integer"}), examples.RECEIPT),
-        {**_REFUSED, **_UNKNOWN, **_NO_TOKEN, **_TOO_BUSY}, (_EVENTS_BODY, examples.EVENTS), token=True,
+        {**_REFUSED, **_UNKNOWN, **_NO_TOKEN, **_CANNOT, **_TOO_BUSY}, (_EVENTS_BODY, examples.EVENTS), token=True,
     ),
     Operation(
         "GET", f"{_ITEM_PATH}/similar", "similar", get_similar, "Find similar items", "Most alike first.",
         (_object(items={"type": "array", "items": {"type": "object"}}), examples.SIMILAR),
-        {404: "No such domain or item.", 422: _REFUSED[422], **_TOO_BUSY}, parameters=(_K,),
+        {404: "No such domain or item.", 422: _REFUSED[422], **_CANNOT, **_TOO_BUSY}, parameters=(_K,),
     ),
     Operation(
         "PUT", _ITEM_PATH, "put_item", put_item, "Change an item",
         "Fields that are not told stay as they are; null: it is not known.",
-        ({"type": "object"}, examples.PUT_ITEM), {**_REFUSED, **_UNKNOWN, **_NO_TOKEN, **_TOO_BUSY},
+        ({"type": "object"}, examples.PUT_ITEM), {**_REFUSED, **_UNKNOWN, **_NO_TOKEN, **_CANNOT, **_TOO_BUSY},
         (schema_of(ITEM)[0], examples.ITEMS), token=True,
     ),
     Operation(
         "DELETE", "/v1/{domain}/users/{user_id:path}", "erase_user", delete_user, "Forget a user",
         "Their events, and what follows from them.",
-        ({"type": "object"}, examples.ERASED), {422: _REFUSED[422], **_UNKNOWN, **_NO_TOKEN, **_TOO_BUSY}, token=True,
+        ({"type": "object"}, examples.ERASED), {422: _REFUSED[422], **_UNKNOWN, **_NO_TOKEN, **_CANNOT, **_TOO_BUSY}, token=True,
     ),
     Operation(
         "GET", "/healthz", "health", get_health, "Whether the process answers", "For a supervisor.",

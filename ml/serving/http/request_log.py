@@ -3,6 +3,7 @@
 import sys
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TextIO
 
@@ -53,8 +54,11 @@ class RequestLog:
 
     def _line(self, line: str) -> None:
         stream = self._stream or sys.stderr
-        stream.write(f"{line}\n")
-        stream.flush()
+        with suppress(
+            OSError
+        ):  # a full disk under the log, or whoever read it is gone: requests are answered all the same
+            stream.write(f"{line}\n")
+            stream.flush()
 
 
 _FIRST = ("route", "status", "ms")

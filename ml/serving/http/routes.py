@@ -2,12 +2,12 @@
 
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope
 
-from ml.errors import BadInput
+from ml.errors import BadInput, RunFailed
 from ml.serving.contract import Overloaded, ServedSlate
 from ml.serving.http.answers import Answer, Refused, as_json, of_slate
 from ml.serving.http.context import Context
@@ -22,6 +22,7 @@ from ml.serving.http.slate_request import read_slate_request
 from ml.serving.online.errors import NotDurable, StoreGone
 
 Endpoint = Callable[[Context, Scope, Receive], Awaitable[Answer]]
+T = TypeVar("T")
 SIMILAR = 10  # where a request does not say how many
 
 
@@ -74,7 +75,7 @@ async def post_events(context: Context, scope: Scope, receive: Receive) -> Answe
         context.metrics.events_refused(service.domain, "refused")
         raise
     try:
-        receipt = await context.in_thread(service.accept, events)
+        receipt = await _done(context, service.accept, events)
     except (NotDurable, StoreGone):
         context.metrics.events_refused(service.domain, "not_durable", len(events))
         raise
@@ -87,7 +88,7 @@ async def get_similar(context: Context, scope: Scope, _: Receive) -> Answer:
     service = _service(context, scope)
     item_id, k = _id(scope, "item_id"), _how_many(scope)
     try:
-        return as_json({"items": await context.in_thread(service.similar, item_id, k)})
+        return as_json({"items": await _done(context, service.similar, item_id, k)})
     except BadInput as unknown:
         raise Refused(404, "item_id", str(unknown), "Name an item of the catalogue.") from None
 
@@ -98,14 +99,14 @@ async def put_item(context: Context, scope: Scope, receive: Receive) -> Answer:
     context.tokens.check("admin", header(scope, b"authorization"))
     item_id = _id(scope, "item_id")
     fields = read_item(await read_body(scope, receive, context.limits.body))
-    return as_json(await context.in_thread(service.put_item, item_id, fields))
+    return as_json(await _done(context, service.put_item, item_id, fields))
 
 
 async def delete_user(context: Context, scope: Scope, _: Receive) -> Answer:
     """Forget a user."""
     service = _service(context, scope)
     context.tokens.check("admin", header(scope, b"authorization"))
-    return as_json(await context.in_thread(service.erase, _id(scope, "user_id")))
+    return as_json(await _done(context, service.erase, _id(scope, "user_id")))
 
 
 async def get_health(_: Context, __: Scope, ___: Receive) -> Answer:
@@ -144,6 +145,16 @@ def _service(context: Context, scope: Scope) -> DomainService:
     service = context.service(scope["path_params"]["domain"])
     scope["entry"].domain = service.domain
     return service
+
+
+async def _done(context: Context, call: Callable[..., T], *arguments: Any) -> T:
+    """A blocking call; raises `Refused` (409) where what is served cannot do it, such as embed a new item."""
+    try:
+        return await context.in_thread(call, *arguments)
+    except (NotDurable, StoreGone):
+        raise
+    except RunFailed as error:
+        raise Refused(409, None, str(error), "Ask whoever runs this server.") from None
 
 
 def _id(scope: Scope, name: str) -> str:

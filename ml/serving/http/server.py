@@ -98,6 +98,7 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
             listener.bind((host, port))
         except OSError as error:
             raise BadInput(f"{host}:{port} cannot be served: {error.strerror or error}; choose another port") from error
+        listener.listen(BACKLOG)  # whoever is told the address may connect at once
         yield listener
 
 

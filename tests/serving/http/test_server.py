@@ -127,6 +127,14 @@ def test_requests_in_one_packet_are_all_answered(running):
         assert until_closed(connection)[0].count(b"HTTP/1.1 200 ") == 3
 
 
+def test_long_bodies_leave_room_for_the_next_head(running):
+    address = f"http://127.0.0.1:{running.port}/v1/shop/slates"
+    headers = {"Content-Type": "application/json"}
+    with httpx.Client(timeout=10) as client:  # one connection
+        statuses = [client.post(address, content=b"1" * 300_000, headers=headers).status_code for _ in range(3)]
+    assert statuses == [422] * 3
+
+
 def test_a_long_body_in_chunks_is_refused(running):
     def chunks():
         for _ in range(40):
