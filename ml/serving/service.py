@@ -29,6 +29,7 @@ from ml.serving.online.live import Live, LiveView, Receipt
 ITEMS_EVERY = 30.0  # seconds between two computations of all items' features
 LOOK_EVERY = 0.05  # seconds between two looks at what waits beside requests
 WARM_EVERY = 0.02
+PREPARED_WITHIN = 2.0  # seconds after which candidates are found anew although there is no time for it
 AGED_EVERY = 10.0  # seconds between two looks for profiles that get old
 TOGETHER = 8  # users whose candidates are found by one call
 MOST_PREPARED = 2_000  # users whose candidates may wait to be found anew
@@ -69,7 +70,7 @@ class Service:
         self.domain = declared.name
         self.follower, self.live, self.impressions, self.clock = follower, live, impressions, clock
         self.batcher = Batcher(lambda: self.follower.engine)
-        self._wanted: dict[str, None] = {}  # users who did something: their candidates are found before they ask
+        self._wanted: dict[str, float] = {}  # users who did something, since when: their candidates are found anew
         self._aged_at = 0.0
         self._known: tuple[SlateEngine, list[str]] | None = None  # whom a version has still to prepare for
         self._told: dict[str, NewItem] = {}  # items that were put, as the store keeps them
@@ -127,7 +128,7 @@ class Service:
         receipt = self._writer.accept(events)
         for event in events:
             if len(self._wanted) < MOST_PREPARED:
-                self._wanted[user_key(event)] = None
+                self._wanted.setdefault(user_key(event), time.monotonic())
         return receipt
 
     def put_item(self, item_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,9 +187,11 @@ class Service:
         return self.live
 
     def _prepare(self) -> None:
-        """Find candidates anew for one who did something, before they ask; where there is time for it."""
-        if self._wanted and self.batcher.full.idle:
-            self.engine.prepare([self._wanted.popitem()[0]])
+        """Find candidates anew for one who did something: where there is time for it, or where it is time."""
+        first = next(iter(self._wanted.items()), None)
+        if first and (self.batcher.full.idle or time.monotonic() - first[1] > PREPARED_WITHIN):
+            del self._wanted[first[0]]
+            self.engine.prepare([first[0]])
 
     def _warm(self) -> None:
         """Find candidates for those who were active last, and for those whose profiles get old."""

@@ -5,7 +5,7 @@ stays with it: the next request of a user who did nothing meanwhile looks it up.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ml.data.holdings import FOREVER, Spans
 from ml.data.occurrences import NEVER
 from ml.data.requests import History
 
+LITTLE = 0.05  # share of a history that may be new to what was found
 Session = tuple[int, ...]  # items of a current session, oldest first
 
 
@@ -67,12 +68,34 @@ class Profile:
     live: bool = True  # whether the online store could be asked
     latest: int = NEVER  # time of the latest live event in it; it does not stand for moments up to that
     coming: int = FOREVER  # time of the first one that was yet to come; nor for moments after it
+    found_for: int = -1  # events of the history for which `found` was found; -1: this one
     # Filled as requests come; two threads at most find the same twice.
     found: dict[tuple[str, Session], Found] = field(default_factory=dict, compare=False)
     pools: dict[str, Pool] = field(default_factory=dict, compare=False)
+
+    @property
+    def events_found_for(self) -> int:
+        """How long the history was for which candidates were found."""
+        return len(self.history.item) if self.found_for < 0 else self.found_for
+
+    def carrying(self, before: "Profile") -> "Profile":
+        """The same with what was found before, where so little has happened since that it is as good for a moment.
+
+        A long history says much the same with one event more. What is not to be shown any more is told by rules, and by
+        what is barred: where that has changed, candidates are found at once.
+        """
+        more = len(self.history.item) - before.events_found_for
+        same = self.barred is before.barred or np.array_equal(_items(self.barred), _items(before.barred))
+        if not same or more > LITTLE * len(self.history.item):
+            return self
+        return replace(self, found=dict(before.found), found_for=before.events_found_for)
 
     @property
     def stranger(self) -> bool:
         """Whether nothing is known of them that a retriever reads: no event, no fact, no possession."""
         nothing = not len(self.history.item) and self.place < 0 and (self.held is None or not len(self.held))
         return nothing and bool(np.isnan(self.facts.values).all())
+
+
+def _items(barred: Indices | None) -> Indices:
+    return np.zeros(0, np.int32) if barred is None else barred

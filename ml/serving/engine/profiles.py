@@ -53,8 +53,15 @@ class Profiles:
         for row, happened in zip(wanted, events, strict=True):
             known = None if live else self._last_known(keys[row])
             version = max(versions[row] or 0, 0)
-            kept[row] = known or self.keep(self._build(keys[row], version, happened, moment, live=live))
+            kept[row] = known or self._followed(self._build(keys[row], version, happened, moment, live=live))
         return [profile for profile in kept if profile is not None]
+
+    def _followed(self, profile: Profile) -> Profile:
+        """Keep a profile that follows the one before; candidates are found anew where much has changed, or by and by."""
+        with self._lock:
+            before = self._kept.get(profile.key)
+        recent = before is not None and before.live and profile.moment - before.moment < FRESH
+        return self.keep(profile.carrying(before) if before is not None and recent else profile)
 
     def made(self, keys: Sequence[str], moment: int) -> list[Profile]:
         """Profiles as of now that are not kept yet; raises `StoreGone`."""
