@@ -118,7 +118,9 @@ class Bundle:
     @cached_property
     def _index(self) -> tuple[Index, np.ndarray]:
         if self.manifest["index"] is None:
-            raise RunFailed(f"bundle {self.path.name} has no item vectors: train a retriever that learns them, such as two_tower")
+            raise RunFailed(
+                f"bundle {self.path.name} has no item vectors: train a retriever that learns them, such as two_tower"
+            )
         return load_index(self.path / "index")
 
     def requests(self, user: Indices, outputs: Outputs | None = None) -> Requests:
