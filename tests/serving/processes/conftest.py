@@ -1,7 +1,5 @@
 """One home with champions for all tests; the servers of each file begin with an empty log."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +13,5 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("served")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLATE_HOME", str(folder))
-        if kept := os.environ.get("SLATE_LITTLE_HOME"):
-            shutil.copytree(kept, folder, dirs_exist_ok=True)
-        else:
-            little_home.make_home(folder)
+        little_home.make_home(folder)
         yield folder

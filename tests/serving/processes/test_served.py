@@ -170,18 +170,25 @@ def test_an_item_that_is_put_is_in_slates_at_once(server):
     found = [each for each in shown if each["item_id"] == new]
     assert found
     assert {tuple(each["sources"]) for each in found} == {("content",)}
-    assert server.ask("PUT", path, {"stock": 0}).told["known_before"] is False or True
+    assert server.ask("PUT", path, {"stock": 0}).status == 200
     assert new not in {item for user in USERS for item in server.slate(user, "email", k=40).items}
+
+
+def like_a_stranger(server: Server, user: str) -> bool:
+    """Whether the user gets what anybody gets; asked twice, as features of items may change between two requests."""
+    return any(
+        server.slate(user, "off_site", k=40).items == server.slate("nobody", "off_site", k=40).items for _ in range(2)
+    )
 
 
 def test_who_is_forgotten_is_a_stranger_at_once(server):
     user, items = "ü 9", ITEMS[30:34]
     server.tell(*(happened(f"f-{item}", user, item, "purchase", after=0.4) for item in items))
-    assert server.slate(user, "off_site").items != server.slate("nobody", "off_site").items
-    assert server.slate(USERS[15], "off_site").items != server.slate("nobody", "off_site").items
+    assert not like_a_stranger(server, user)
+    assert not like_a_stranger(server, USERS[15])
     for each in (user, USERS[15]):
         assert server.ask("DELETE", f"/v1/retail/users/{quote(each)}").told["erased"] is True
-        assert server.slate(each, "off_site").items == server.slate("nobody", "off_site").items
+        assert like_a_stranger(server, each)
     with open_live("retail", reader=True) as view:
         assert view.events_of([user, USERS[15]]) == [[], []]
         assert {user, USERS[15]} <= {*view.erased()}
