@@ -174,9 +174,11 @@ def test_rounds_are_told_by_their_median_and_range():
 @pytest.mark.parametrize(("changed", "expected"), [
     ({}, True), ({"shed": 1}, False), ({"failed": 1}, False), ({"given_up": 2}, False),
     ({"latency_ms": {"p99": 100.0}}, False), ({"latency_ms": {"p99": None}}, False),
+    ({"degraded": 0.01}, True), ({"degraded": 0.02}, False),
 ])  # fmt: skip
 def test_a_rate_is_held_where_all_is_answered_soon(changed, expected):
-    assert held({"shed": 0, "failed": 0, "given_up": 0, "latency_ms": {"p99": 99.0}} | changed) is expected
+    found = {"shed": 0, "failed": 0, "given_up": 0, "degraded": 0.0, "latency_ms": {"p99": 99.0}}
+    assert held(found | changed) is expected
 
 
 MEASURED = {

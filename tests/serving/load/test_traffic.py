@@ -26,7 +26,7 @@ def test_the_mix_is_what_was_stated(name):
     declared = DOMAINS[name]
     traffic = Traffic(declared, people(), Mix(unknown=0.2, in_session=0.4, first_placement=0.6))
     users = Counter(asked["user_id"] for asked in traffic.bodies)
-    unknown = sum(count for user, count in users.items() if user.startswith("stranger"))
+    unknown = sum(count for user, count in users.items() if user.startswith(f"{traffic.run}-stranger-"))
     assert unknown / DISTINCT == pytest.approx(0.2, abs=0.03)
     assert users["often"] / (DISTINCT - unknown) == pytest.approx(0.9, abs=0.03)
     assert sum("session" in asked for asked in traffic.bodies) / DISTINCT == pytest.approx(0.4, abs=0.03)
