@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 import turn
 
 from ml import steps
-from ml.artifacts import BESIDE
+from ml.artifacts import BESIDE, read_json
 from ml.domains import DOMAINS
 from ml.features.warehouse import completed
 from ml.tracking import registry
@@ -58,14 +58,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[bytes]]:
-    """The same turn elsewhere, which nobody kills: it runs beside this one."""
-    with process(tmp_path_factory.mktemp("undisturbed"), "turn") as running:
-        yield running
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], dict[str, Any]]]:
+    """The same turn elsewhere, which nobody kills: it runs beside this one. Waits for its end and tells its outcome."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with process(folder, "turn") as running:
+
+        def outcome() -> dict[str, Any]:
+            assert running.wait(timeout=400) == 0, (folder / "process.log").read_text()
+            return read_json(folder / "outcome.json")
+
+        yield outcome
 
 
 def test_killed_steps_leave_the_champion_and_run_again_to_the_same_end(
-    home: Path, undisturbed: subprocess.Popen[bytes]
+    home: Path, undisturbed: Callable[[], dict[str, Any]]
 ) -> None:
     turn.crown()
     turn.land()
@@ -85,7 +91,7 @@ def test_killed_steps_leave_the_champion_and_run_again_to_the_same_end(
     assert [move.version for move in registry.moves("retail")] == [1, challenger.number]
     assert {move.by for move in registry.moves("retail")} == {"gate"}
     assert list((home / "artifacts").rglob(BESIDE)) == []
-    assert_same(turn.outcome(), json.loads(undisturbed.communicate(timeout=400)[0]))
+    assert_same(turn.outcome(), undisturbed())
 
 
 @contextmanager

@@ -1,10 +1,9 @@
 """A turn of the wheel on the planted shop, or one step of it, in a process of its own.
 
-`python turn.py TASK [WHERE]` works in SLATE_HOME; of a whole `turn` it prints what came of it. With WHERE, such as
+`python turn.py TASK [WHERE]` works in SLATE_HOME; what came of a whole `turn` is written to `outcome.json` there. With WHERE, such as
 `ml.bundle.seal:_index`, the process prints `here` as soon as that function has done its work, and goes no further.
 """
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -143,7 +142,7 @@ def main(task: str, where: str | None = None) -> None:
         if task in ("turn", step.__name__):
             step()
     if task == "turn":
-        print(json.dumps(outcome()))  # noqa: T201 - what the test reads
+        write_json(settings().home / "outcome.json", outcome())  # more than a pipe holds
 
 
 if __name__ == "__main__":
