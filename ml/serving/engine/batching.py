@@ -44,7 +44,7 @@ class Lane:
         self._generation, self._hung = 0, 0
         self.began: float | None = None  # when the batch that is under way began
         self._size = 0  # requests in it
-        self.pace = 0.002  # seconds a slate, as of late
+        self.start, self.pace = 0.0, 0.002  # seconds a batch as such, and each of its slates, as of late
         self._closed = False
         self._start()
 
@@ -59,9 +59,18 @@ class Lane:
     @property
     def delay(self) -> float:
         """Seconds that a request would wait before its batch begins."""
-        began = self.began
-        under_way = 0.0 if began is None else max(self._size * self.pace - (time.perf_counter() - began), 0.0)
-        return len(self._queue) * self.pace + under_way
+        began, queued = self.began, len(self._queue)
+        left = 0.0 if began is None else max(self._expected(self._size) - (time.perf_counter() - began), 0.0)
+        return left + queued // MOST * self.start + queued * self.pace
+
+    def _expected(self, size: int) -> float:
+        """Seconds that a batch of so many takes."""
+        return self.start + self.pace * size
+
+    def _learn(self, size: int, took: float) -> None:
+        """Correct what a batch and a slate are thought to take (normalised least mean squares)."""
+        step = 0.1 * (took - self._expected(size)) / (1 + size * size)
+        self.start, self.pace = max(self.start + step, 0.0), max(self.pace + step * size, 0.0)
 
     def overdue(self, seconds: float) -> bool:
         """Whether the batch under way takes longer than so many seconds, or every thread that may hang does."""
@@ -133,7 +142,7 @@ class Lane:
                 self._hung -= 1
                 return False
             took = time.perf_counter() - (self.began or time.perf_counter())
-            self.pace += 0.1 * (took / size - self.pace)
+            self._learn(size, took)
             self.began = None
             return True
 

@@ -5,13 +5,14 @@ import threading
 import time
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 from little_market import USERS, engine_of
 
 from ml.errors import BadInput
 from ml.serving.contract import SlateRequest
 from ml.serving.engine import batching
-from ml.serving.engine.batching import Batcher
+from ml.serving.engine.batching import Batcher, Lane
 from ml.serving.engine.engine import Budget, SlateEngine
 
 BUDGET = 200.0  # milliseconds; machines that test are busy
@@ -247,3 +248,15 @@ def test_who_no_longer_waits_is_not_answered(market):
     with batching_with(engine) as batcher:
         assert asyncio.run(ask(batcher)).user_id == "u002"
     assert engine.batches == [1, 1]
+
+
+def test_what_a_batch_takes_is_learnt_apart_from_what_each_of_its_slates_takes():
+    lane, rng = Lane("learning", lambda requests: [None for _ in requests]), np.random.default_rng(0)
+    try:
+        for size in rng.integers(1, 33, 3_000).tolist():
+            lane._learn(size, 0.004 + 0.0013 * size)
+        assert lane.start == pytest.approx(0.004, rel=0.2)
+        assert lane.pace == pytest.approx(0.0013, rel=0.05)
+        assert lane.delay == 0
+    finally:
+        lane.close()
