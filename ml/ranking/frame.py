@@ -11,6 +11,7 @@ from ml.features.store import Snapshot, Table
 from ml.ranking.candidates import Candidates
 
 DAY_US = 86_400_000_000
+SESSION_FEATURES = ["session_length", "session_count", "session_steps_back"]
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,10 @@ def _placement(requests: Requests, candidates: Candidates, snapshot: Snapshot) -
 def _session(requests: Requests, candidates: Candidates, snapshot: Snapshot) -> _Described:
     """How often the candidate occurs in the current session, and how many steps ago it did last."""
     session = requests.session
+    if not len(session.values):
+        nowhere = np.full((len(candidates.item), 3), np.nan, np.float32)
+        nowhere[:, 0] = 0
+        return SESSION_FEATURES, nowhere
     lengths = session.lengths[candidates.rows].astype(np.float32)
     width = max(int(session.values.max(initial=0)), int(candidates.item.max(initial=0))) + 1
     keys = session.rows * width + session.values
@@ -107,7 +112,7 @@ def _session(requests: Requests, candidates: Candidates, snapshot: Snapshot) -> 
         np.stack([count, steps_back[order][first]], axis=1).astype(np.float32),
     )  # fmt: skip
     values = table.gather(candidates.rows.astype(np.int32), candidates.item)
-    return ["session_length", "session_count", "session_steps_back"], np.column_stack([lengths, values])
+    return SESSION_FEATURES, np.column_stack([lengths, values])
 
 
 def _context(requests: Requests, candidates: Candidates, snapshot: Snapshot) -> _Described:

@@ -6,7 +6,7 @@ import numpy as np
 from ml.data.arrays import Floats, Indices, Ints, Reals
 
 
-def _distinct(found: Indices, place: Floats, slot: Ints, told: Indices, best: Reals) -> int:
+def _distinct(found: Indices, place: Floats, slot: Indices, told: Indices, best: Reals) -> int:
     """Write the distinct items of one request (Q,) and the best rank of each; returns how many there are."""
     count = 0
     for column in range(len(found)):
@@ -47,7 +47,7 @@ def _merge(
         counts: (R,) written: items of each request.
         item: (N,) written; so are score and rank (N, T), which hold NaN on entry.
     """
-    slot = np.full(width, -1, np.int64)  # where an item of the request at hand stands
+    slot = np.full(width, -1, np.int32)  # where an item of the request at hand stands
     told, best, end = np.empty(found.shape[1], np.int32), np.empty(found.shape[1], np.float64), 0
     for row in range(len(found)):
         count = distinct(found[row], place, slot, told, best)

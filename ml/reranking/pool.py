@@ -25,6 +25,8 @@ class Pool:
 
         Left out are pins of items that the catalogue does not have, and those that a request excludes.
         """
+        if not pins:
+            return self
         pinned = np.flatnonzero(np.isin(catalogue.ids, [pin.item_id for pin in pins])).astype(np.int32)
         if not len(pinned):
             return self
@@ -41,6 +43,8 @@ class Pool:
 
     def places(self, pins: tuple[Pin, ...], catalogue: Catalogue) -> Ints:
         """(R, C) the place from 0 at which a candidate is pinned; -1: nowhere."""
+        if not pins:
+            return np.full(self.item.shape, -1, np.int64)
         place = np.full(len(catalogue) + 1, -1, np.int64)  # one more for what is no candidate
         for pin in pins:
             place[np.flatnonzero(catalogue.ids == pin.item_id)] = pin.position - 1

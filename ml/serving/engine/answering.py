@@ -50,4 +50,4 @@ def _items(release: Release, part: Arranged, row: int) -> Iterator[ServedItem]:
         item_id = release.item_ids[item]
         reasons = release.bundle.reasons(rank, explored, item_id in pins)
         told = score if np.isfinite(score) else None
-        yield ServedItem(item_id, position, told, propensity, release.bundle.sources(sources), reasons, explored)
+        yield ServedItem(item_id, position, told, propensity, release.sources(sources), reasons, explored)

@@ -48,6 +48,7 @@ class Release:
     featuring: Featuring
     item_features: ItemRows
     shared: dict[tuple[str, int, Session], Found] = field(default_factory=dict, compare=False)  # whoever asks
+    named: dict[int, tuple[str, ...]] = field(default_factory=dict, compare=False)  # sources by their bits
     popular: dict[str, Pool] = field(default_factory=dict, compare=False)  # what is popular everywhere, once asked for
 
     @classmethod
@@ -78,6 +79,12 @@ class Release:
     def item_ids(self) -> list[str]:
         """Identifiers by number."""
         return [str(item) for item in self.bundle.items.ids]
+
+    def sources(self, bits: int) -> tuple[str, ...]:
+        """The retrievers that a bit mask of a slate's sources names."""
+        if bits not in self.named:
+            self.named[bits] = self.bundle.sources(bits)
+        return self.named[bits]
 
     def latest_users(self, count: int) -> list[str]:
         """The users who did something last before the sealing, the very last at the end; sessions of nobody left out."""
