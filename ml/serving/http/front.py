@@ -1,6 +1,7 @@
 """What happens to every request before and after its route: limits, errors, one line of log, metrics."""
 
 import math
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -17,6 +18,8 @@ from ml.serving.online.errors import NotDurable, StoreGone
 Handler = Callable[[Scope, Receive], Awaitable[Answer]]
 UNLIMITED = ("/healthz", "/readyz", "/metrics")
 CLIENT_CLOSED = 499
+SLATES_ROUTE = "/v1/{domain}/slates"
+SLATES = re.compile("/v1/([^/]+)/slates")
 
 
 class ClientGone(Exception):
@@ -54,6 +57,7 @@ class Front:
         try:
             if scope["path"] not in UNLIMITED:
                 self._check_rate(scope)
+            self._check_shield(scope, entry)
             await self._app(scope, receive, send)
         except ClientGone:
             entry.status = CLIENT_CLOSED
@@ -69,6 +73,14 @@ class Front:
             self._context.metrics.limited.inc()
             seconds = max(1, math.ceil(wait))
             raise Refused(429, None, "too many requests", f"Send it again in {seconds} s, and fewer a second.", seconds)
+
+    def _check_shield(self, scope: Scope, entry: Entry) -> None:
+        """Turn a slate away before anything is done for it, where too many are under way."""
+        if self._context.shield.is_full and (asked := SLATES.fullmatch(scope["path"])) is not None:
+            entry.route = SLATES_ROUTE
+            if asked[1] in self._context.services:
+                self._context.metrics.shed.labels(asked[1]).inc()
+                raise self._context.shield.full()
 
     def _refusal(self, error: Exception, entry: Entry) -> Refused:
         """What the sender is told of an error."""

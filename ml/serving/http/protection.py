@@ -113,9 +113,14 @@ class Shield:
         self._maximum, self._retry_after = maximum, retry_after
         self.under_way = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether as many are under way as may be."""
+        return self.under_way >= self._maximum
+
     def check(self) -> None:
         """Raise `Shed` where too many are under way."""
-        if self.under_way >= self._maximum:
+        if self.is_full:
             raise self.full()
 
     def full(self) -> Shed:

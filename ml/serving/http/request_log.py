@@ -4,7 +4,7 @@ import sys
 import time
 import traceback
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TextIO
 
 import msgspec
@@ -37,7 +37,7 @@ class RequestLog:
 
     def write(self, entry: Entry) -> None:
         """One request."""
-        told = {name: value for name, value in asdict(entry).items() if value is not None}
+        told = {name: value for name, value in vars(entry).items() if value is not None}
         if self._human:
             further = " ".join(f"{name}={value}" for name, value in told.items() if name not in _FIRST)
             self._line(
