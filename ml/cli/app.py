@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from ml import __version__
-from ml.cli import bench_serving as _bench_serving  # noqa: F401 - registers its commands
 from ml.cli import output
-from ml.cli.bench import bench
+from ml.cli.bench_serving import bench
 from ml.cli.erase import erase
 from ml.cli.items import items
 from ml.cli.options import (
@@ -27,9 +26,9 @@ from ml.cli.options import (
     TemperOption,
     TrialsOption,
 )
-from ml.cli.parity import parity
-from ml.cli.serving import batch, serve
-from ml.cli.serving_data import add_serving_data
+from ml.cli.parity import features as feature_commands
+from ml.cli.serving import serving
+from ml.cli.serving_data import serving_data
 from ml.domains import DEFAULT_DOMAIN
 from ml.errors import BadInput
 
@@ -41,16 +40,8 @@ app = typer.Typer(
 TEMPERS = {None: None, True: "conservative", False: "tolerant"}
 
 app.add_typer(bench, name="bench")
-app.command(epilog="Examples: `slate parity` · `slate parity --domain banking --days 60 --json`")(parity)
-add_serving_data(app)
-app.command(epilog="Examples: `slate serve` · `slate serve --domain retail --domain banking --port 8100 --clock data`")(
-    serve
-)
-app.add_typer(items)
-app.add_typer(erase)
-
-
-app.command(epilog="Examples: `slate batch --placement email` · `slate batch --domain banking --now --json`")(batch)
+for part in (serving, serving_data, items, erase, feature_commands):
+    app.add_typer(part)
 
 
 @app.callback(invoke_without_command=True)

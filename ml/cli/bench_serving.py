@@ -10,6 +10,8 @@ from ml.cli.options import DomainOption, JsonOption, SeedOption, WriteOption
 from ml.domains import DEFAULT_DOMAIN
 from ml.errors import RunFailed
 
+__all__ = ["bench"]
+
 
 @bench.command(
     "serving",

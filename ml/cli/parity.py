@@ -10,7 +10,10 @@ from ml.cli import output
 from ml.cli.options import DomainOption, JsonOption
 from ml.domains import DEFAULT_DOMAIN
 
+features = typer.Typer()
 
+
+@features.command(epilog="Examples: `slate parity` · `slate parity --domain banking --days 60 --json`")
 def parity(
     domain: DomainOption = DEFAULT_DOMAIN,
     days: Annotated[int, typer.Option(min=1, help="How many of the log's last days arrive event by event.")] = 30,

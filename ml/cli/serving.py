@@ -13,6 +13,10 @@ from ml.errors import BadInput
 CLOCKS = ("system", "data")
 
 
+serving = typer.Typer()
+
+
+@serving.command(epilog="Examples: `slate serve` · `slate serve --domain retail --domain banking --clock data`")
 def serve(
     domain: Annotated[list[str] | None, typer.Option("--domain", help="A declared domain; repeatable.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; any but loopback needs tokens.")] = "127.0.0.1",
@@ -33,6 +37,7 @@ def serve(
     )  # fmt: skip
 
 
+@serving.command(epilog="Examples: `slate batch --placement email` · `slate batch --domain banking --now --json`")
 def batch(
     placement: Annotated[str, typer.Option(help="A placement that the domain declares, such as `email`.")] = "home",
     domain: DomainOption = DEFAULT_DOMAIN,

@@ -6,15 +6,12 @@ from ml.cli import output
 from ml.cli.options import DomainOption, JsonOption
 from ml.domains import DEFAULT_DOMAIN
 
-
-def add_serving_data(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command("land-events", epilog="Examples: `slate land-events` · `slate land-events --domain banking --json`")(
-        land_events
-    )
-    app.command("land-impressions", epilog="Example: `slate land-impressions --json`")(land_impressions)
+serving_data = typer.Typer()
 
 
+@serving_data.command(
+    "land-events", epilog="Examples: `slate land-events` · `slate land-events --domain banking --json`"
+)
 def land_events(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) -> None:
     """Land the events that serving accepted: the closed segments of its log, each event once."""
     from ml import steps
@@ -22,6 +19,7 @@ def land_events(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False)
     output.emit(steps.land_events(domain), json, output.fields("Served events"))
 
 
+@serving_data.command("land-impressions", epilog="Example: `slate land-impressions --json`")
 def land_impressions(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) -> None:
     """Land the slates that were served: the sealed parts of the log of impressions, each once."""
     from ml import steps
