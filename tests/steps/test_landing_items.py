@@ -34,8 +34,13 @@ def shop(tmp_path, monkeypatch):
     small_shop.land_all()
 
 
+def queried(query: str) -> pd.DataFrame:
+    with duckdb.connect() as connection:
+        return connection.execute(query).df()
+
+
 def versions() -> pd.DataFrame:
-    return duckdb.sql(f"SELECT * FROM '{table_glob('retail', 'items')}'").df()
+    return queried(f"SELECT * FROM '{table_glob('retail', 'items')}'")
 
 
 def test_the_columns_are_those_of_the_contract():
@@ -45,7 +50,7 @@ def test_the_columns_are_those_of_the_contract():
 def test_items_land_over_what_is_known_of_them(shop):
     done = land_items("retail", TOLD)
     assert (done["items"], done["new"]) == (2, 1)
-    landed = duckdb.sql(f"SELECT * FROM '{done['partition']}/data.parquet' ORDER BY item_id").df().set_index("item_id")
+    landed = queried(f"SELECT * FROM '{done['partition']}/data.parquet' ORDER BY item_id").set_index("item_id")
     milk, new = landed.loc["milk"], landed.loc["neu 商品"]
     assert (milk["name"], milk["category"], milk["stock"]) == ("Milk", "drinks", 0)
     assert (new["name"], new["category"], json.loads(new["attributes"])) == ("Neu", "bakery", {"a": 1})
@@ -59,7 +64,7 @@ def test_landing_the_same_again_changes_nothing_and_later_tales_are_a_further_ve
     assert len(versions()) == len(before)
     later = [*TOLD, (9, "milk", NewItem(item_id="milk", price=3.5).as_json())]
     done = land_items("retail", later)
-    milk = duckdb.sql(f"SELECT * FROM '{done['partition']}/data.parquet' WHERE item_id = 'milk'").df().iloc[0]
+    milk = queried(f"SELECT * FROM '{done['partition']}/data.parquet' WHERE item_id = 'milk'").iloc[0]
     assert (milk["stock"], milk["price"], milk["name"]) == (0, 3.5, "Milk")
     assert len(versions()) == len(before) + 2
 
