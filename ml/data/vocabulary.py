@@ -22,6 +22,13 @@ class Vocabulary:
     def _index(self) -> pd.Index:
         return pd.Index(self.ids)
 
+    def position(self, identifier: str) -> int:
+        """Position of one identifier, without the arrays that `encode` makes; -1 where it is not here."""
+        try:
+            return int(self._index.get_loc(identifier))
+        except KeyError:
+            return -1
+
     def encode(self, ids: object) -> Indices:
         """Positions of these identifiers; -1 for those not here."""
         found: Indices = self._index.get_indexer(pd.Index(ids)).astype(np.int32)

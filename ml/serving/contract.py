@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from ml.errors import RunFailed
 from ml.reranking.choice import Choice
@@ -11,7 +11,6 @@ from ml.reranking.choice import Choice
 RETRIEVER_LEFT_OUT, NOT_LIVE, CACHED_SLATE, SEGMENT_POPULARITY = (
     "retriever_left_out", "features_not_live", "cached_slate", "segment_popularity",
 )  # fmt: skip
-DEGRADATIONS = (RETRIEVER_LEFT_OUT, NOT_LIVE, CACHED_SLATE, SEGMENT_POPULARITY)
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class ServedSlate:
     placement: str
     user_id: str | None
     model_version: int
-    degraded: str | None  # one of `DEGRADATIONS`; None: nothing was left out
+    degraded: str | None  # one of the steps above; None: nothing was left out
     items: tuple[ServedItem, ...]
     shown_at: int  # microseconds since 1970 UTC: the moment of the request
     shortfall: str | None = None  # why there are fewer items than were asked for
@@ -78,16 +77,3 @@ class ServedSlate:
 
 class Overloaded(RunFailed):
     """So much is asked that not even the cheap path would answer in time."""
-
-
-class Engine(Protocol):
-    """Answers requests of one domain; every answer comes from one version of the model."""
-
-    def recommend(self, request: SlateRequest) -> ServedSlate:
-        """One slate. Raises `BadInput` where the request asks for what is not declared."""
-
-    def recommend_many(self, requests: Sequence[SlateRequest]) -> list[ServedSlate]:
-        """A slate each, with one call of the ranker."""
-
-    def similar(self, item_id: str, k: int) -> list[dict[str, Any]]:
-        """The items most like one: `item_id`, `name`, `score`, `sources`. Raises `BadInput` for an unknown item."""

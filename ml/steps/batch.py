@@ -19,13 +19,13 @@ from ml.domains import get_domain
 from ml.domains.domain import Outputs
 from ml.logs import get_logger
 from ml.reranking.eligibility import decision_log
+from ml.serving.online.contract import ANONYMOUS
 from ml.settings import settings
 from ml.steps.choices import refuse_unknown_outputs
 from ml.steps.recommending import champion
 from ml.steps.record import recorded
 from ml.tracking.registry import Version
 
-ANONYMOUS = "session:"  # how the marts name the user of a session that nobody signed in to
 SLATES, DECISIONS = "slates.parquet", "decisions.parquet"
 CHUNK = 4_096  # users answered at once: some hundred thousand decisions are held in memory
 DECISION = pa.schema(

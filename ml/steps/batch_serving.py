@@ -19,9 +19,10 @@ from ml.serving.contract import ServedSlate, SlateRequest
 from ml.serving.engine.engine import Budget, SlateEngine
 from ml.serving.engine.profiles import Happenings, Profiles
 from ml.serving.engine.release import Release
+from ml.serving.online.contract import ANONYMOUS
 from ml.serving.online.opening import online_folder, open_live
 from ml.settings import settings
-from ml.steps.batch import ANONYMOUS, SLATES
+from ml.steps.batch import SLATES
 from ml.steps.recommending import champion
 from ml.steps.record import recorded
 

@@ -9,7 +9,7 @@ from ml.data.arrays import Indices
 from ml.data.dataset import Dataset
 from ml.data.windows import Windows
 from ml.domains import Domain, Source
-from ml.steps.batch import ANONYMOUS
+from ml.serving.online.contract import ANONYMOUS
 
 
 def known_now(bundle: Bundle) -> Indices:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from ml.bundle.bundle import Bundle
 from ml.bundle.policy import Asking, Policy
@@ -68,14 +67,6 @@ class Release:
         return self.plans[placement]
 
     @cached_property
-    def _users(self) -> pd.Index:
-        return pd.Index(self.bundle.users.ids)
-
-    @cached_property
-    def _items(self) -> pd.Index:
-        return pd.Index(self.bundle.items.ids)
-
-    @cached_property
     def item_ids(self) -> list[str]:
         """Identifiers by number."""
         return [str(item) for item in self.bundle.items.ids]
@@ -96,11 +87,11 @@ class Release:
 
     def user_row(self, key: str) -> int:
         """The row of a user who was known at the sealing; -1 for others."""
-        return _place(self._users, key)
+        return self.bundle.users.position(key)
 
     def item(self, item_id: str) -> int:
         """The number of an item; -1 where there is none."""
-        return _place(self._items, item_id)
+        return self.bundle.items.position(item_id)
 
     def items(self, item_ids: list[str]) -> Indices:
         """The numbers of items; -1 where there is none."""
@@ -116,13 +107,6 @@ class Release:
             return row
         beyond = len(self.bundle.users)
         return beyond + zlib.crc32(key.encode()) % (MOST_NUMBERS - beyond)
-
-
-def _place(index: pd.Index, key: str) -> int:
-    try:
-        return int(index.get_loc(key))
-    except KeyError:
-        return -1
 
 
 def _plan(name: str, placement: Placement, bundle: Bundle) -> Plan:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.data.arrays import Indices, Ints, Ragged, is_among
+from ml.data.arrays import is_among
 from ml.data.requests import Requests
 from ml.logs import get_logger
 from ml.retrieval.contract import Ranking, Retriever, top_k
@@ -16,7 +16,6 @@ from ml.serving.engine.release import Release
 
 SPARE = 50  # found beyond a retriever's quota, so that leaving some out of them asks nobody again
 MOST_FOUND = 2_000  # answers kept with one profile, or for everybody: each session has some of its own
-NOTHING = Found(NONE, np.zeros(0, np.float32), whole=True)
 log = get_logger(__name__)
 
 Told = Callable[[str, Exception], None]  # hears of a retriever that failed
@@ -135,10 +134,6 @@ def _without(release: Release, name: str, model: Retriever, asked: Asked, row: i
         return replace(found, item=found.item[kept], score=found.score[kept])
     one = release.bundle.recommender.visible.requests(asked.requests.take(np.array([row])))
     exclude = ask.exclude if ask.profile.barred is None else np.union1d(ask.exclude, ask.profile.barred)
-    ranking = top_k(model.score(one), quota, exclude=Ragged(_ends(exclude), exclude.astype(np.int32)))
+    ranking = top_k(model.score(one), quota, exclude=ragged([exclude.astype(np.int32)]))
     there = ranking.item[0] >= 0
     return Found(ranking.item[0][there], ranking.score[0][there], whole=True)
-
-
-def _ends(values: Indices) -> Ints:
-    return np.array([0, len(values)], np.int64)

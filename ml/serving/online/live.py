@@ -1,12 +1,12 @@
 """What happens now: taken in durably, then known to the store, then acknowledged; read within a set time."""
 
 import math
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from ml.errors import BadInput
+from ml.serving.engine.clock import Clock, system_clock
 from ml.serving.events import LiveEvent
 from ml.serving.online.contract import Store
 from ml.serving.online.errors import StoreGone
@@ -20,12 +20,6 @@ from ml.serving.online.segments import Segment
 
 AHEAD_SECONDS = 300  # how far a client's clock may be ahead of the server's
 MICROSECONDS = 1_000_000
-Now = Callable[[], int]  # microseconds since 1970 UTC
-
-
-def system_now() -> int:
-    """The system's clock."""
-    return time.time_ns() // 1_000
 
 
 @dataclass(frozen=True)
@@ -99,7 +93,7 @@ class Live(LiveView):
         log: EventLog,
         store: Store,
         seconds: float,
-        now: Now = system_now,
+        now: Clock = system_clock,
     ) -> None:
         super().__init__(store, seconds)
         self.log, self._now = log, now

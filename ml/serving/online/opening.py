@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Literal, overload
 
 from ml.errors import BadInput
+from ml.serving.engine.clock import Clock, system_clock
 from ml.serving.online.contract import Store
 from ml.serving.online.event_log import EventLog
-from ml.serving.online.live import Live, LiveView, Now, system_now
+from ml.serving.online.live import Live, LiveView
 from ml.settings import settings
 
 
@@ -21,10 +22,10 @@ def log_folder(domain: str) -> Path:
 
 
 @overload
-def open_live(domain: str, *, reader: Literal[False] = False, now: Now = ...) -> Live: ...
+def open_live(domain: str, *, reader: Literal[False] = False, now: Clock = ...) -> Live: ...
 @overload
-def open_live(domain: str, *, reader: Literal[True], now: Now = ...) -> LiveView: ...
-def open_live(domain: str, *, reader: bool = False, now: Now = system_now) -> LiveView:
+def open_live(domain: str, *, reader: Literal[True], now: Clock = ...) -> LiveView: ...
+def open_live(domain: str, *, reader: bool = False, now: Clock = system_clock) -> LiveView:
     """The online side of a domain; `close` it, or use it as a context.
 
     Args:
