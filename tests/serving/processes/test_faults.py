@@ -147,6 +147,11 @@ def server(home):
         yield server
 
 
+def told_last(versions: list[tuple[int, int]], thread: int) -> int | None:
+    """The version of a client's latest slate: it may still be asking when the server says that it has swapped."""
+    return next((version for each, version in reversed(versions) if each == thread), None)
+
+
 @pytest.mark.timeout(1_200)
 def test_versions_change_under_load_and_a_corrupt_one_is_refused(server):
     versions, failures, refused = [], [], lambda: server.metric("slate_fact", name="refused_version")
@@ -163,6 +168,7 @@ def test_versions_change_under_load_and_a_corrupt_one_is_refused(server):
         for wanted in (2, 1):
             promote("retail", wanted)
             eventually(lambda wanted=wanted: server.ask("GET", "/readyz").told["versions"]["retail"] == wanted)
+            eventually(lambda wanted=wanted: all(told_last(versions, thread) == wanted for thread in range(3)))
         promote("retail", 3)
         eventually(lambda: refused() == 3)
         assert server.ask("GET", "/readyz").told == {"status": "ready", "versions": {"retail": 1}}
@@ -170,6 +176,7 @@ def test_versions_change_under_load_and_a_corrupt_one_is_refused(server):
         promote("retail", 2)
         eventually(lambda: server.ask("GET", "/readyz").told["versions"]["retail"] == 2)
         assert refused() == 0
+        eventually(lambda: all(told_last(versions, thread) == 2 for thread in range(3)))
     assert not failures
     assert "version 3 is refused" in server.log()
     assert "catalogue.parquet was changed" in " ".join(server.log().split())
