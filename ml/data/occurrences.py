@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.data.arrays import Bools, Indices, Ints, take_ranges
+from ml.data.arrays import Bools, Indices, Ints
 
 NEVER = np.iinfo(np.int64).min
 
@@ -52,33 +52,10 @@ class Occurrences:
         Returns:
             (R, C) microseconds since 1970 UTC.
         """
+        from ml.data.occurrence_kernel import latest
+
         found = np.full((len(user), item.shape[1]), NEVER)
-        row, what, at = self._earlier(np.asarray(user), np.asarray(moment))
-        if not len(row) or not item.size:
-            return found
-        asked = item if group is None else np.where(item >= 0, group[item], -1)
-        what = what if group is None else group[what]
-        width = max(int(what.max()), int(asked.max())) + 1
-        key, last = _latest(row.astype(np.int64) * width + what, at)
-        rows = np.unique(row)
-        wanted = rows[:, None] * width + (asked if len(asked) == 1 else asked[rows])
-        place = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
-        there = (key[place] == wanted) & ((item if len(item) == 1 else item[rows]) >= 0)
-        found[rows] = np.where(there, last[place], NEVER)
+        if len(self):
+            numbers = np.zeros(0, np.int32) if group is None else group
+            latest(self.user, self.item, self.at, numbers, np.asarray(user), item, np.asarray(moment), found)
         return found
-
-    def _earlier(self, user: Indices, moment: Ints) -> tuple[Ints, Indices, Ints]:
-        """Request, item and time of every event of R users before their moments."""
-        first, stop = np.searchsorted(self.user, [user, user + 1])
-        offsets, events = take_ranges(first, np.where(user >= 0, stop, first))
-        row = np.repeat(np.arange(len(user)), np.diff(offsets))
-        earlier = self.at[events] < moment[row]
-        return row[earlier], self.item[events[earlier]], self.at[events[earlier]]
-
-
-def _latest(key: Ints, at: Ints) -> tuple[Ints, Ints]:
-    """The distinct keys in ascending order, and the latest time of each."""
-    order = np.lexsort((at, key))
-    key, at = key[order], at[order]
-    final = np.r_[key[1:] != key[:-1], True]
-    return key[final], at[final]

@@ -64,13 +64,10 @@ def concatenate(frames: Sequence[LabelledFrame]) -> LabelledFrame:
 
 def ordered(candidates: Candidates, score: Floats, k: int) -> tuple[Indices, Floats, Ints]:
     """(R, K) items, scores and sources of the K best-scored candidates of each request, ties by item number."""
-    rows = candidates.rows
-    order = np.lexsort((candidates.item, -score, rows))
-    place = np.arange(len(rows)) - candidates.offsets[rows[order]]
-    order, place = order[place < k], place[place < k]
+    from ml.ranking.order_kernel import order
+
     shape = (len(candidates.offsets) - 1, k)
     item, values = np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32)
     sources = np.zeros(shape, np.int64)
-    item[rows[order], place], values[rows[order], place] = candidates.item[order], score[order]
-    sources[rows[order], place] = candidates.sources[order]
+    order(candidates.offsets, candidates.item, score, candidates.rank, item, values, sources)
     return item, values, sources

@@ -165,6 +165,21 @@ def _arrange(
         close_up(place[row], propensity[row], explored[row])
 
 
+def _fault(item: Indices, place: Ints, kept: Bools) -> int:
+    """Whether slates (R, K) of columns of candidates (R, C) hold what was not kept (1) or an item twice (2); else 0."""
+    for row in range(len(place)):
+        for position in range(place.shape[1]):
+            column = place[row, position]
+            if column < 0:
+                continue
+            if not kept[row, column]:
+                return 1
+            for other in range(position):
+                if place[row, other] >= 0 and item[row, place[row, other]] == item[row, column]:
+                    return 2
+    return 0
+
+
 likeness = numba.njit(cache=True, nogil=True)(_likeness)
 take = numba.njit(cache=True, nogil=True)(_take)
 best = numba.njit(cache=True, nogil=True)(_best)
@@ -173,3 +188,4 @@ draw = numba.njit(cache=True, nogil=True)(_draw)
 explore = numba.njit(cache=True, nogil=True)(_explore)
 close_up = numba.njit(cache=True, nogil=True)(_close_up)
 arrange = numba.njit(cache=True, nogil=True)(_arrange)
+fault = numba.njit(cache=True, nogil=True)(_fault)

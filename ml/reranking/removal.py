@@ -63,16 +63,18 @@ def removal(
         requests: Whose, when, and what happened to them before.
         choice: What the persons chose.
     """
-    there = pool.item >= 0
-    outside = np.zeros(pool.item.shape, bool)
-    steps: tuple[Bools, ...] = (
+    there, bits = pool.item >= 0, np.zeros(pool.item.shape, np.int64)
+    steps: tuple[Bools | None, ...] = (
         ~allowed,
-        ~choice.fits(policy, catalogue)[pool.item] if choice.made else outside,
-        _scarce(policy.stock, catalogue, pool.item) if policy.stock else outside,
-        _bought_lately(policy.repeats, intervals, pool.item, requests) if policy.repeats else outside,
-        _declined(policy.declined, pool.item, requests) if policy.declined else outside,
+        ~choice.fits(policy, catalogue)[pool.item] if choice.made else None,
+        _scarce(policy.stock, catalogue, pool.item) if policy.stock else None,
+        _bought_lately(policy.repeats, intervals, pool.item, requests) if policy.repeats else None,
+        _declined(policy.declined, pool.item, requests) if policy.declined else None,
     )
-    return Removal(sum((step.astype(np.int64) << bit for bit, step in enumerate(steps)), np.int64(0)) * there, there)
+    for bit, step in enumerate(steps):
+        if step is not None:
+            np.bitwise_or(bits, 1 << bit, out=bits, where=step & there)
+    return Removal(bits, there)
 
 
 def _scarce(policy: Stock, catalogue: Catalogue, item: Indices) -> Bools:

@@ -19,6 +19,8 @@ from ml.reranking.removal import Removal, removal
 # Why a slate is short.
 NO_CANDIDATES, NO_ELIGIBLE = "no_candidates", "no_eligible_items"
 NOTHING_LEFT, FEW_LEFT = "no_items_left", "few_items_left"
+# What may be wrong with slates, as the kernel tells it; 0: nothing.
+PUT_BACK, TWICE = 1, 2
 
 
 @dataclass(frozen=True)
@@ -92,18 +94,9 @@ def rerank(
     pinned = np.where(taken.kept, pool.places(policy.pins, catalogue), -1)
     place, propensity, explored = _arranged(policy, pool, value, pinned, catalogue, requests, k)
     _refuse_removed(pool, place, taken)
-    score = _at(pool.score, place, np.float32(-np.inf))
-    return Reranked(
-        _at(pool.item, place, np.int32(-1)), score, _at(pool.sources, place, np.int64(0)),
-        np.where(np.isfinite(score), place, -1), propensity, explored, taken,
-    )  # fmt: skip
-
-
-def _at(values: np.ndarray, place: Ints, missing: np.generic) -> np.ndarray:
-    """(R, K) the values of these columns; what is missing where there is none."""
-    if not values.shape[1]:
-        return np.full(place.shape, missing)
-    return np.where(place >= 0, np.take_along_axis(values, np.maximum(place, 0), 1), missing)
+    item, score, sources = pool.at(place)
+    rank = np.where(np.isfinite(score), place, -1)
+    return Reranked(item, score, sources, rank, propensity, explored, taken)
 
 
 def _arranged(
@@ -137,10 +130,10 @@ def _weights(policy: Reranking, catalogue: Catalogue) -> Reals:
 
 def _refuse_removed(pool: Pool, place: Ints, taken: Removal) -> None:
     """What was taken away may not come back, whatever arranged the slate."""
-    row, position = np.nonzero(place >= 0)
-    column = place[row, position]
-    if not taken.kept[row, column].all():
+    from ml.reranking.kernels import fault
+
+    found = fault(pool.item, place, taken.kept)
+    if found == PUT_BACK:
         raise RunFailed("re-ranking put back an item that a rule had taken away: no slate is shown")
-    shown = row * (int(pool.item.max(initial=0)) + 1) + pool.item[row, column]
-    if len(np.unique(shown)) < len(shown):
+    if found == TWICE:
         raise RunFailed("re-ranking put an item into a slate twice: no slate is shown")

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ml.data.arrays import Ragged
 from ml.ranking.candidates import Candidates
@@ -51,6 +53,21 @@ def test_ordering_breaks_ties_by_item_and_pads():
     assert item.tolist() == [[9, 5, 7, -1], [-1] * 4]
     assert score[0, :3].tolist() == [2, 1, 1]
     assert sources.tolist() == [[1, 1, 1, 0], [0] * 4]
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 20), st.sampled_from([-1.0, 0.0, 2.5])), max_size=9), max_size=4),
+    st.integers(1, 6),
+)
+def test_ordering_is_by_score_then_item_within_each_request(requests, k):
+    told = [dict(request) for request in requests]
+    found = candidates(*([*request] for request in told))
+    score = np.array([value for request in told for value in request.values()], np.float32)
+    item, values, _ = ordered(found, score, k)
+    for row, request in enumerate(told):
+        expected = sorted(request.items(), key=lambda pair: (-pair[1], pair[0]))[:k]
+        filler = [(-1, -np.inf)] * (k - len(expected))
+        assert [*zip(item[row].tolist(), values[row].tolist(), strict=True)] == expected + filler
 
 
 def test_concatenation_leaves_empty_groups_out():
