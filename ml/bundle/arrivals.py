@@ -10,15 +10,16 @@ import pandas as pd
 
 from ml.bundle.arrived_items import Arrived, longer_facts, longer_frame, longer_shelf, longer_snapshot
 from ml.bundle.bundle import Bundle, Recommended
-from ml.bundle.padded import Padded
+from ml.bundle.padded import Padded, without_items
 from ml.bundle.policy import Policy
 from ml.data.new_items import NewItem, merged
+from ml.data.requests import Requests
 from ml.data.vocabulary import Vocabulary
 from ml.errors import RunFailed
 from ml.ranking.recommender import Recommender
 from ml.reranking.eligibility import ItemsSeen
 from ml.retrieval.content import Content, documents
-from ml.retrieval.contract import Retriever, top_k
+from ml.retrieval.contract import Ranking, Retriever, top_k
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class ExtendedBundle(Bundle):
         shelf = longer_shelf(sealed.reranker.catalogue, self.catalogue, self.item_facts, arrived)
         items = ItemsSeen.of(self.catalogue, self.item_facts)
         return Policy(sealed.eligibility, items, replace(sealed.reranker, catalogue=shelf))
+
+    def nearest(self, retriever: str, requests: Requests, k: int) -> Ranking | None:
+        """As the sealed bundle, which knows no later item."""
+        return self.sealed.nearest(retriever, without_items(requests, len(self.sealed.items)), k)
 
     def similar(self, item_id: str, k: int) -> list[Recommended]:
         """The K items closest to one: of a sealed item as sealed, of a later one by what both read like.

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ml.artifacts import MANIFEST, digest, file_digest, manifest, read_json
-from ml.bundle.ann import Index, load_index, similar_to
+from ml.bundle.ann import ExactIndex, Index, load_index, similar_to
 from ml.bundle.policy import Answer, Asking, Policy, load_policy
 from ml.bundle.stored import load_facts, load_knowledge, load_log, load_snapshot, load_vocabulary
 from ml.data.arrays import Floats, Indices, Ragged
@@ -27,6 +27,7 @@ from ml.features.trace_log import TraceLog, load_traces
 from ml.ranking.recommender import Recommender
 from ml.reranking.removal import STEPS
 from ml.reranking.reranker import Reranked
+from ml.retrieval.contract import Ranking
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,23 @@ class Bundle:
                 f"bundle {self.path.name} has no item vectors: train a retriever that learns them, such as two_tower"
             )
         return load_index(self.path / "index")
+
+    def nearest(self, retriever: str, requests: Requests, k: int) -> Ranking | None:
+        """The K best items that a retriever finds for these requests, by the index: nearly all, in a fraction of the time.
+
+        Args:
+            retriever: Its name.
+            requests: As its models see them.
+            k: How many; -1 where the lists that are read hold fewer.
+
+        Returns:
+            None where the index is of another retriever, or as exact as the retriever itself.
+        """
+        described = self.manifest["index"]
+        if described is None or described["retriever"] != retriever or described["kind"] == ExactIndex.kind:
+            return None
+        model: Any = self.recommender.retrievers[retriever]
+        return self._index[0].search(model.user_vectors(requests), k)
 
     def requests(self, user: Indices, outputs: Outputs | None = None) -> Requests:
         """Requests of these users (-1: unknown) at the bundle's instant, from the sealed histories.

@@ -52,6 +52,18 @@ def test_requests_find_the_items_of_their_theme(model):
     assert theme_share(model) > 0.95
 
 
+def test_numpy_answers_what_torch_has_learned(model, monkeypatch):
+    """In the middle of sessions, without a history, without anything, and more than are encoded at once."""
+    session = Ragged(np.arange(0, 2 * len(REQUESTS) + 1, 2), np.tile(np.array([3, 9], np.int32), len(REQUESTS)))
+    nobody = shop.without_history(shop.requests(DATASET, [0, -1]))
+    for asked in (REQUESTS, REQUESTS.with_session(session), nobody, shop.requests(DATASET, [])):
+        expected = model.towers.requests(asked, model.catalogue, model.parameters.history_length)
+        np.testing.assert_allclose(model.user_vectors(asked), expected, atol=1e-6)
+    one_by_one = [model.user_vectors(REQUESTS.take(np.array([row]))) for row in range(len(REQUESTS))]
+    monkeypatch.setattr("ml.retrieval.two_tower.serving.CHUNK", 5)
+    np.testing.assert_allclose(model.user_vectors(REQUESTS), np.concatenate(one_by_one), atol=1e-6)
+
+
 @pytest.mark.parametrize("change", [{"loss": "contrastive"}, {"loss": "triplet"}, {"hard_negatives": 4}])
 def test_every_loss_learns_the_themes(change):
     assert theme_share(fitted(parameters=SMALL.model_copy(update=change))) > 0.9

@@ -58,7 +58,7 @@ class TwoTower:
 
     def user_vectors(self, requests: Requests) -> Floats:
         """(R, D) unit vectors of these requests."""
-        return self.towers.requests(requests, self.catalogue, self.parameters.history_length)
+        return self.towers.request_vectors(requests, self.catalogue, self.parameters.history_length)
 
     def score(self, requests: Requests) -> Floats:
         """(R, items) cosines; every item is a candidate, one that was never taken by its content."""

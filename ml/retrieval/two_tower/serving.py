@@ -3,6 +3,7 @@
 Shapes: B requests, H history length, D embedding size.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +14,10 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from ml.artifacts import read_json, write_json
-from ml.data.arrays import Floats
+from ml.data.arrays import Floats, Ints
 from ml.data.requests import Requests
 from ml.retrieval.two_tower.encoding import Encoder
+from ml.retrieval.two_tower.forward import Forward
 from ml.retrieval.two_tower.inputs import views_of, window_of, with_session
 from ml.retrieval.two_tower.network import Sizes, TwoTowerNetwork
 from ml.retrieval.two_tower.parameters import TwoTowerParameters
@@ -69,13 +71,27 @@ class Towers:
         self.network.eval()
         found = np.zeros((len(requests), catalogue.vectors.shape[1]), np.float32)
         embedded = torch.from_numpy(catalogue.embedded).to(self.device)
-        for start in range(0, len(requests), CHUNK):
-            part = requests.take(np.arange(start, min(start + CHUNK, len(requests))))
+        for rows in _chunks(len(requests)):
+            part = requests.take(rows)
             views = views_of(part)
             window = with_session(window_of(views, history_length), part)
             batch = self.encoder.requests(views, window, window.item.astype(np.int64)).to(self.device)
-            found[start : start + CHUNK] = self.network.request(embedded, batch).cpu().numpy()
+            found[rows] = self.network.request(embedded, batch).cpu().numpy()
         return found
+
+    @cached_property
+    def forward(self) -> Forward:
+        """The fitted request tower, for a few requests at a time; not while its weights are still learned."""
+        return Forward.of(self.network.request)
+
+    def request_vectors(self, requests: Requests, catalogue: Catalogue, history_length: int) -> Floats:
+        """(B, D) unit vectors of these requests, as `requests` gives them, by the fitted tower."""
+        if len(requests) > CHUNK:
+            parts = (requests.take(rows) for rows in _chunks(len(requests)))
+            return np.concatenate([self.request_vectors(part, catalogue, history_length) for part in parts])
+        views = views_of(requests)
+        window = with_session(window_of(views, history_length), requests)
+        return self.forward(catalogue.embedded, window.item, self.encoder.request_arrays(views, window))
 
     def save(self, folder: Path) -> None:
         """Write `weights.safetensors` and `sizes.json`."""
@@ -98,6 +114,10 @@ class Towers:
         )
         network.eval()
         return cls(network, Encoder.of(_below(tensors, ENCODER)))
+
+
+def _chunks(count: int) -> Iterator[Ints]:
+    return (np.arange(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK))
 
 
 def _below(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.data.arrays import is_among
+from ml.data.arrays import Ragged, is_among
 from ml.data.requests import Requests
 from ml.logs import get_logger
 from ml.retrieval.contract import Ranking, Retriever, top_k
@@ -85,20 +85,68 @@ def _find(
 ) -> None:
     """Ask a retriever for all whose answer is not known, and keep it with their profiles."""
     first = {(id(asks[row].profile), _key(model, name, asks[row])): row for row in rows}
-    part = seen.take(np.array(list(first.values())))
-    barred = ragged([NONE if (own := asks[row].profile.barred) is None else own for row in first.values()])
-    wanted = release.bundle.recommender.quotas[name] + SPARE
-    ranking = top_k(model.score(part), wanted, exclude=barred)
-    kept: list[dict[Any, Found]] = [release.shared, *(asks[row].profile.found for row in first.values())]
+    in_session = [row for (_, (_, session)), row in first.items() if session]
+    by_history = [row for (_, (_, session)), row in first.items() if not session]
+    for wanted, search in ((in_session, _by_index), (by_history, _exactly)):
+        if wanted:
+            _keep(
+                release,
+                name,
+                model,
+                asks,
+                wanted,
+                search(release, name, model, seen.take(np.array(wanted)), asks, wanted),
+            )
+
+
+def _exactly(
+    release: Release, name: str, model: Retriever, part: Requests, asks: Sequence[Ask], rows: Sequence[int]
+) -> list[Found]:
+    """What a retriever finds for these requests, asked about every item."""
+    ranking = top_k(model.score(part), _wanted(release, name), exclude=_barred(asks, rows))
+    there = ranking.item >= 0
+    return [
+        Found(item[known], score[known], whole=not known.all())
+        for item, score, known in zip(ranking.item, ranking.score, there, strict=True)
+    ]
+
+
+def _by_index(
+    release: Release, name: str, model: Retriever, part: Requests, asks: Sequence[Ask], rows: Sequence[int]
+) -> list[Found]:
+    """The same by the index, where there is one: nobody was in this session before, and somebody waits for it."""
+    barred, wanted = _barred(asks, rows), _wanted(release, name)
+    most = int(barred.lengths.max(initial=0))
+    ranking = release.bundle.nearest(name, part, wanted + most) if most < wanted else None
+    if ranking is None:
+        return _exactly(release, name, model, part, asks, rows)
+    found = []
+    for row in range(len(rows)):
+        kept = np.flatnonzero((ranking.item[row] >= 0) & ~is_among(ranking.item[row], barred[row]))[:wanted]
+        found.append(Found(ranking.item[row][kept], ranking.score[row][kept], whole=False))
+    return found
+
+
+def _wanted(release: Release, name: str) -> int:
+    return release.bundle.recommender.quotas[name] + SPARE
+
+
+def _barred(asks: Sequence[Ask], rows: Sequence[int]) -> Ragged:
+    return ragged([NONE if (own := asks[row].profile.barred) is None else own for row in rows])
+
+
+def _keep(
+    release: Release, name: str, model: Retriever, asks: Sequence[Ask], rows: Sequence[int], found: Sequence[Found]
+) -> None:
+    """Keep what was found with the profiles, and for everybody where it is the same for all."""
+    kept: list[dict[Any, Found]] = [release.shared, *(asks[row].profile.found for row in rows)]
     for known in kept:
         if len(known) >= MOST_FOUND:
             known.clear()
-    for at, row in enumerate(first.values()):
-        there = ranking.item[at] >= 0
-        found = Found(ranking.item[at][there], ranking.score[at][there], whole=not there.all())
-        asks[row].profile.found[_key(model, name, asks[row])] = found
+    for row, each in zip(rows, found, strict=True):
+        asks[row].profile.found[_key(model, name, asks[row])] = each
         if (shared := _shared_key(model, name, asks[row])) is not None:
-            release.shared[shared] = found
+            release.shared[shared] = each
 
 
 def _stacked(
