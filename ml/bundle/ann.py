@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ml.artifacts import read_json, write_json
-from ml.data.arrays import Floats, Indices
+from ml.data.arrays import Floats, Indices, mapped
 from ml.errors import RunFailed
 from ml.retrieval.contract import Ranking, top_k
 
@@ -157,7 +157,7 @@ def save_index(folder: Path, measured: MeasuredIndex, vectors: Floats) -> None:
 
 def load_index(folder: Path) -> tuple[Index, Floats]:
     """The index and the vectors (N, D), both mapped into memory rather than read."""
-    vectors: Floats = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+    vectors: Floats = mapped(folder / "vectors.npy")
     if read_json(folder / "index.json")["kind"] == "exact":
         return ExactIndex(vectors), vectors
     import faiss

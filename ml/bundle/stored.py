@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ml.artifacts import read_json, write_json
+from ml.data.arrays import mapped
 from ml.data.dataset import Log
 from ml.data.facts import FactTable, UserStates
 from ml.data.holdings import Holdings
@@ -71,7 +72,7 @@ def load_facts(folder: Path) -> FactTable:
     described = read_json(folder / "facts.json")
     facts = {name: Fact.model_validate(fact) for name, fact in described["facts"].items()}
     categories = {name: np.array(texts, object) for name, texts in described["categories"].items()}
-    return FactTable(facts, np.load(folder / "values.npy", mmap_mode="r", allow_pickle=False), categories)
+    return FactTable(facts, mapped(folder / "values.npy"), categories)
 
 
 def save_knowledge(folder: Path, knowledge: Knowledge) -> None:
@@ -103,4 +104,4 @@ def _load_table(folder: Path) -> Table:
 
 
 def _arrays(folder: Path) -> dict[str, Any]:
-    return {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in sorted(folder.glob("*.npy"))}
+    return {path.stem: mapped(path) for path in sorted(folder.glob("*.npy"))}

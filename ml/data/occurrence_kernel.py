@@ -43,4 +43,4 @@ def _latest(
                 event += 1
 
 
-latest = numba.njit(cache=True, nogil=True)(_latest)
+latest = numba.njit(cache=True)(_latest)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ml.artifacts import read_json, write_json
-from ml.data.arrays import Bools, Floats, Indices, Ints, take_ranges
+from ml.data.arrays import Bools, Floats, Indices, Ints, mapped, take_ranges
 from ml.data.vocabulary import Vocabulary
 from ml.errors import RunFailed
 from ml.features.trace import Trace
@@ -72,7 +72,7 @@ def load_traces(folder: Path) -> TraceLog:
     if not (folder / DESCRIBED).exists():
         raise RunFailed(f"{folder.parent} was sealed without its users' traces, which serving needs: publish again")
     told: dict[str, Any] = read_json(folder / DESCRIBED)
-    arrays = {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in sorted(folder.glob("*.npy"))}
+    arrays: dict[str, Any] = {path.stem: mapped(path) for path in sorted(folder.glob("*.npy"))}
     columns = {name: arrays.pop(f"trace_{name}") for name in _columns()}
     told |= {name: Vocabulary(np.array(told[name], object)) for name in ("categories", "brands")}
     return TraceLog(Trace(tuple(told.pop("kinds")), **columns), **told, **arrays)

@@ -95,9 +95,9 @@ def _of_retrievers(values: Floats, at: int, score: Floats, rank: Floats) -> None
         values[place, at + 2 * retrievers] = found
 
 
-of_requests = numba.njit(cache=True, nogil=True)(_of_requests)
-of_items = numba.njit(cache=True, nogil=True)(_of_items)
-of_pairs = numba.njit(cache=True, nogil=True)(_of_pairs)
-of_holdings = numba.njit(cache=True, nogil=True)(_of_holdings)
-of_session = numba.njit(cache=True, nogil=True)(_of_session)
-of_retrievers = numba.njit(cache=True, nogil=True)(_of_retrievers)
+of_requests = numba.njit(cache=True)(_of_requests)
+of_items = numba.njit(cache=True)(_of_items)
+of_pairs = numba.njit(cache=True)(_of_pairs)
+of_holdings = numba.njit(cache=True)(_of_holdings)
+of_session = numba.njit(cache=True)(_of_session)
+of_retrievers = numba.njit(cache=True)(_of_retrievers)

@@ -64,6 +64,6 @@ def _merge(
         end += len(chosen)
 
 
-distinct = numba.njit(cache=True, nogil=True)(_distinct)
-kept = numba.njit(cache=True, nogil=True)(_kept)
-merge = numba.njit(cache=True, nogil=True)(_merge)
+distinct = numba.njit(cache=True)(_distinct)
+kept = numba.njit(cache=True)(_kept)
+merge = numba.njit(cache=True)(_merge)

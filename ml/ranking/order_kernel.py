@@ -32,4 +32,4 @@ def _order(
                     sources[row, place] |= 1 << number
 
 
-order = numba.njit(cache=True, nogil=True)(_order)
+order = numba.njit(cache=True)(_order)

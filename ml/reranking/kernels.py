@@ -180,12 +180,12 @@ def _fault(item: Indices, place: Ints, kept: Bools) -> int:
     return 0
 
 
-likeness = numba.njit(cache=True, nogil=True)(_likeness)
-take = numba.njit(cache=True, nogil=True)(_take)
-best = numba.njit(cache=True, nogil=True)(_best)
-left_to_draw = numba.njit(cache=True, nogil=True)(_left_to_draw)
-draw = numba.njit(cache=True, nogil=True)(_draw)
-explore = numba.njit(cache=True, nogil=True)(_explore)
-close_up = numba.njit(cache=True, nogil=True)(_close_up)
-arrange = numba.njit(cache=True, nogil=True)(_arrange)
-fault = numba.njit(cache=True, nogil=True)(_fault)
+likeness = numba.njit(cache=True)(_likeness)
+take = numba.njit(cache=True)(_take)
+best = numba.njit(cache=True)(_best)
+left_to_draw = numba.njit(cache=True)(_left_to_draw)
+draw = numba.njit(cache=True)(_draw)
+explore = numba.njit(cache=True)(_explore)
+close_up = numba.njit(cache=True)(_close_up)
+arrange = numba.njit(cache=True)(_arrange)
+fault = numba.njit(cache=True)(_fault)

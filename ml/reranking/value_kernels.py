@@ -68,7 +68,7 @@ def _draw(seed: int, user: Indices, moment: Ints, found: Reals) -> None:
             found[row, column] = np.float64(word >> np.uint64(11)) * 2.0**-53
 
 
-normalise = numba.njit(cache=True, nogil=True)(_normalise)
-boost = numba.njit(cache=True, nogil=True)(_boost)
-mixed = numba.njit(cache=True, nogil=True)(_mixed)
-draw = numba.njit(cache=True, nogil=True)(_draw)
+normalise = numba.njit(cache=True)(_normalise)
+boost = numba.njit(cache=True)(_boost)
+mixed = numba.njit(cache=True)(_mixed)
+draw = numba.njit(cache=True)(_draw)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ml.artifacts import read_json, write_json
+from ml.data.arrays import mapped
 from ml.domains.frozen import Frozen
 
 PARAMETERS = "parameters.json"
@@ -51,9 +52,9 @@ def _parts(name: str, value: Any) -> dict[str, np.ndarray]:
 def _read(folder: Path, field: Field[Any]) -> Any:
     whole, parts = folder / f"{field.name}.npy", [folder / f"{field.name}.{part}.npy" for part in SPARSE_PARTS]
     if whole.exists():
-        array = np.load(whole, mmap_mode="r", allow_pickle=False)  # processes that serve share the pages
+        array = mapped(whole)
         return array if array.ndim else array.item()
     if field.default is not MISSING and not parts[0].exists():
         return field.default
-    data, indices, indptr, shape = (np.load(path, mmap_mode="r", allow_pickle=False) for path in parts)
+    data, indices, indptr, shape = (mapped(path) for path in parts)
     return csr_array((data, indices, indptr), shape=tuple(shape.tolist()))

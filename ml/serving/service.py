@@ -29,8 +29,10 @@ from ml.serving.online.live import Live, LiveView, Receipt
 ITEMS_EVERY = 30.0  # seconds between two computations of all items' features
 LOOK_EVERY = 0.05  # seconds between two looks at what waits beside requests
 WARM_EVERY = 0.02
+COLLECTED_WITHIN = 0.3  # seconds for which users who did something are collected: eight cost half as much together
 PREPARED_WITHIN = 2.0  # seconds after which candidates are found anew although there is no time for it
 AGED_EVERY = 10.0  # seconds between two looks for profiles that get old
+PATIENCE = 0.05  # seconds for which what is done beside requests waits for them, at each of its steps
 TOGETHER = 8  # users whose candidates are found by one call
 MOST_PREPARED = 2_000  # users whose candidates may wait to be found anew
 log = get_logger(__name__)
@@ -187,11 +189,14 @@ class Service:
         return self.live
 
     def _prepare(self) -> None:
-        """Find candidates anew for one who did something: where there is time for it, or where it is time."""
-        first = next(iter(self._wanted.items()), None)
-        if first and (self.batcher.full.idle or time.monotonic() - first[1] > PREPARED_WITHIN):
-            del self._wanted[first[0]]
-            self.engine.prepare([first[0]])
+        """Find candidates anew for those who did something: where there is time for it, or where it is time."""
+        waiting, now = list(self._wanted.items())[:TOGETHER], time.monotonic()
+        idle = self.batcher.full.idle
+        within = COLLECTED_WITHIN if idle else PREPARED_WITHIN
+        if waiting and (now - waiting[0][1] > within or (idle and len(waiting) == TOGETHER)):
+            for key, _ in waiting:
+                del self._wanted[key]
+            self.engine.prepare([key for key, _ in waiting], self._let_others)
 
     def _warm(self) -> None:
         """Find candidates for those who were active last, and for those whose profiles get old."""
@@ -201,11 +206,17 @@ class Service:
         _, waiting = self._known
         if waiting:
             latest = [waiting.pop() for _ in range(min(len(waiting), TOGETHER))]
-            engine.prepare([key for key in latest if not engine.profiles.is_kept(key)])
+            engine.prepare([key for key in latest if not engine.profiles.is_kept(key)], self._let_others)
         elif time.monotonic() > self._aged_at:
             aged = engine.profiles.aged(self.clock(), TOGETHER)
-            engine.prepare(aged)
+            engine.prepare(aged, self._let_others)
             self._aged_at = time.monotonic() + (0 if aged else AGED_EVERY)
+
+    def _let_others(self) -> None:
+        """Wait while slates are under way, but not for ever."""
+        until = time.monotonic() + PATIENCE
+        while not self.batcher.full.idle and time.monotonic() < until:
+            time.sleep(0.001)
 
     def _take_items(self) -> None:
         """Let the engine know of items that were put since the last look."""

@@ -57,7 +57,7 @@ def test_a_stored_index_answers_the_same(tmp_path, exact_below):
     save_index(tmp_path / "index", measured, VECTORS)
     index, vectors = load_index(tmp_path / "index")
     assert index.kind == measured.index.kind
-    assert isinstance(vectors, np.memmap)
+    assert isinstance(vectors.base, np.memmap)
     assert np.array_equal(index.search(QUERIES, 20).item, measured.index.search(QUERIES, 20).item)
 
 

@@ -82,8 +82,8 @@ def test_the_manifest_says_where_it_came_from(bundle):
 
 
 def test_large_arrays_are_mapped_and_nothing_is_a_pickle(bundle):
-    assert isinstance(bundle.snapshot.user, np.memmap)
-    assert isinstance(bundle.log.item, np.memmap)
+    assert isinstance(bundle.snapshot.user.base, np.memmap)
+    assert isinstance(bundle.log.item.base, np.memmap)
     kinds = {path.suffix for path in bundle.path.rglob("*") if path.is_file()}
     assert kinds <= {".npy", ".json", ".parquet", ".ubj"}
 

@@ -224,7 +224,7 @@ def test_saved_traces_are_read_back_mapped(tmp_path: Path) -> None:
     assert_equal(read.trace, log.trace)
     assert read.trace.kinds == KINDS
     assert (read.users, read.items, list(read.brands.ids)) == (USERS, ITEMS, ["0", "1"])
-    assert isinstance(read.trace.at, np.memmap)
+    assert isinstance(read.trace.at.base, np.memmap)
     np.testing.assert_array_equal(item_features(EVALUATOR, read, DAY_US), item_features(EVALUATOR, log, DAY_US))
 
 

@@ -91,8 +91,12 @@ class SlateEngine:
         check_numbers(asks)
         return cheap_slates(self.release, asks)
 
-    def prepare(self, keys: Sequence[str]) -> None:
+    def prepare(self, keys: Sequence[str], let_others: Callable[[], object] = lambda: None) -> None:
         """Find candidates for users, by the keys of the store, before they ask: their next requests look them up.
+
+        Args:
+            keys: Of the users.
+            let_others: Called between two retrievers: it may wait, so that nobody who asks meanwhile does.
 
         Raises:
             StoreGone: The store does not answer: nothing is changed.
@@ -103,7 +107,12 @@ class SlateEngine:
         now, request = self.clock(), SlateRequest(home)
         profiles = self.profiles.made(keys, now)
         asks = [understood(self.release, request, profile, now) for profile in profiles]
-        retrieve(self.release, put_together(self.release, asks), self.told, lambda: True)
+
+        def time_left() -> bool:
+            let_others()
+            return True
+
+        retrieve(self.release, put_together(self.release, asks), self.told, time_left)
         for profile in profiles:
             self.profiles.keep(profile)
 
