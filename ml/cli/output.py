@@ -86,8 +86,10 @@ def training_loops(document: Mapping[str, Any]) -> Iterable[Table]:
 
 def tree_predictors(document: Mapping[str, Any]) -> Iterable[Table]:
     """Render one row a way to score trees; milliseconds of a call for each batch of candidates."""
-    title = "{trees} trees of depth {depth}, {features} features: milliseconds, one thread".format(**document)
-    batches = [f"{batch['slates']} × ({batch['rows']:,})" for batch in document["batches"]]
+    title = "{trees} trees of depth {depth}, {features} features: milliseconds on one thread, candidates of requests".format(
+        **document
+    )
+    batches = [f"{batch['rows']:,} of {batch['slates']}" for batch in document["batches"]]
     columns = ("predictor", *batches, "largest difference", "file KB", "write", "open")
     rows = [
         (row["predictor"], row["missing"])

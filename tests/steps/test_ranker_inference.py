@@ -65,6 +65,7 @@ def test_the_table_shows_figures_and_what_to_install(found):
     batches = [{"slates": 1, "rows": 3}, {"slates": 8, "rows": 40}]
     (table,) = output.tree_predictors(shape | {"batches": batches, "predictors": [found[0], absent]})
     cells = [list(column.cells) for column in table.columns]
+    assert [column.header for column in table.columns][:3] == ["predictor", "3 of 1", "40 of 8"]
     assert cells[0] == ["XGBoost, in place", "absent"]
     assert cells[1] == [str(found[0]["ms"][0]), "not installed: pip install it"]
     assert "3 trees of depth 2, 5 features" in table.title
