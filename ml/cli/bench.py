@@ -56,10 +56,13 @@ def bench_index(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False)
 
 @bench.command("ranker", epilog="Example: `slate bench ranker --json`")
 def bench_ranker(domain: DomainOption = DEFAULT_DOMAIN, json: JsonOption = False) -> None:
-    """Speed of the champion's trees: XGBoost's own predictor beside the flat forest that serves."""
+    """Speed of the champion's trees: the flat forest that serves beside XGBoost, treelite and ONNX Runtime.
+
+    What is not installed says so in its row, and how to install it.
+    """
     from ml import steps
 
-    output.emit(steps.bench_ranker(domain), json, output.records("Ranker"))
+    output.emit(steps.bench_ranker(domain), json, output.tree_predictors)
 
 
 @bench.command(

@@ -84,6 +84,22 @@ def training_loops(document: Mapping[str, Any]) -> Iterable[Table]:
     yield from fields("One answer, milliseconds")(document["latency_ms"])
 
 
+def tree_predictors(document: Mapping[str, Any]) -> Iterable[Table]:
+    """Render one row a way to score trees; milliseconds of a call for each batch of candidates."""
+    title = "{trees} trees of depth {depth}, {features} features: milliseconds on one thread, candidates of requests".format(
+        **document
+    )
+    batches = [f"{batch['rows']:,} of {batch['slates']}" for batch in document["batches"]]
+    columns = ("predictor", *batches, "largest difference", "file KB", "write", "open")
+    rows = [
+        (row["predictor"], row["missing"])
+        if row["missing"]
+        else (row["predictor"], *row["ms"], f"{row['difference']:.1e}", row["file_kb"], row["write_ms"], row["open_ms"])
+        for row in document["predictors"]
+    ]
+    yield table(title, columns, rows)
+
+
 def users(document: Mapping[str, Any]) -> Iterable[Table]:
     """Render what users add to the recurrent retriever, one row a segment and use of them."""
     columns = ("segment", "user", "cases", "ndcg@10", "less none", "training CPU s")

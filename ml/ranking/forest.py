@@ -36,20 +36,17 @@ class Forest:
     @classmethod
     def of(cls, booster: "xgboost.Booster") -> "Forest | None":
         """The trees of a fitted booster of one output; None where they are too deep for this layout."""
-        model = json.loads(booster.save_raw("json"))["learner"]
-        trees = model["gradient_booster"]["model"]["trees"]
+        trees, features, base = trees_of(booster)
         depth = max((_depth(tree, 0) for tree in trees), default=0)
         if depth > DEEPEST or any(tree["categories_nodes"] for tree in trees):
             return None
         nodes = (1 << depth) - 1
-        features = int(model["learner_model_param"]["num_feature"])
         column = np.zeros((len(trees), nodes), np.int32)
         threshold = np.full((len(trees), nodes), np.nan, np.float32)  # nothing is at or above it: all goes left
         leaf = np.zeros((len(trees), nodes + 1), np.float32)
         for number, tree in enumerate(trees):
             _lay_out(tree, features, column[number], threshold[number], leaf[number])
-        base = json.loads(model["learner_model_param"]["base_score"])
-        return cls(column, threshold, leaf, depth, features, float(np.ravel(base)[0]))
+        return cls(column, threshold, leaf, depth, features, base)
 
     def predict(self, values: Floats) -> Floats:
         """(N,) scores of rows (N, F); NaN: not known."""
@@ -59,6 +56,14 @@ class Forest:
         rows = np.ascontiguousarray(values, np.float32)
         predict(rows, self.column, self.threshold, self.leaf, self.depth, scores)
         return scores
+
+
+def trees_of(booster: "xgboost.Booster") -> tuple[list[Mapping[str, Any]], int, float]:
+    """What XGBoost's JSON says of a booster of one output: its trees, its number of features, what scores begin with."""
+    model = json.loads(booster.save_raw("json"))["learner"]
+    parameters = model["learner_model_param"]
+    base = np.ravel(json.loads(parameters["base_score"]))[0]
+    return model["gradient_booster"]["model"]["trees"], int(parameters["num_feature"]), float(base)
 
 
 def _depth(tree: Mapping[str, Any], node: int) -> int:
