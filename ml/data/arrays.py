@@ -67,7 +67,7 @@ class Ragged:
 
     def take(self, rows: Ints) -> "Ragged":
         """These rows, in this order."""
-        offsets, positions = take_ranges(self.offsets[rows], self.offsets[np.asarray(rows) + 1])
+        offsets, positions = taken(self.offsets[rows], self.offsets[np.asarray(rows) + 1])
         return Ragged(offsets, self.values[positions])
 
 
@@ -113,6 +113,15 @@ def take_ranges(starts: Ints, stops: Ints) -> tuple[Ints, Ints]:
     np.cumsum(lengths, out=offsets[1:])
     positions = np.arange(offsets[-1]) + np.repeat(np.asarray(starts) - offsets[:-1], lengths)
     return offsets, positions
+
+
+def taken(starts: Ints, stops: Ints) -> tuple[Ints, Ints | slice]:
+    """Offsets (R + 1,) of the ranges [starts, stops) and what picks their positions; a view where they stand in a row."""
+    if len(starts) and (starts[1:] == stops[:-1]).all():
+        offsets = np.empty(len(starts) + 1, np.int64)
+        offsets[:-1], offsets[-1] = starts, stops[-1]
+        return offsets - starts[0], slice(starts[0], stops[-1])
+    return take_ranges(starts, stops)
 
 
 def first_at(at: Ints, starts: Ints, stops: Ints, moment: Ints) -> Ints:

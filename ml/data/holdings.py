@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ml.data.arrays import Bools, Indices, Ints, Ragged, take_ranges
+from ml.data.arrays import Bools, Indices, Ints, Ragged, take_ranges, taken
 
 FOREVER = np.iinfo(np.int64).max
 
@@ -28,10 +28,10 @@ class Spans:
 
     def take(self, rows: Ints) -> "Spans":
         """The spans of these requests, in this order."""
-        offsets, at = take_ranges(self.offsets[rows], self.offsets[np.asarray(rows) + 1])
+        offsets, at = taken(self.offsets[rows], self.offsets[np.asarray(rows) + 1])
         return self.pick(offsets, at)
 
-    def pick(self, offsets: Ints, positions: Ints | Bools) -> "Spans":
+    def pick(self, offsets: Ints, positions: Ints | Bools | slice) -> "Spans":
         """The spans at these positions (or of this mask), cut into requests at `offsets`."""
         return Spans(offsets, self.item[positions], self.since[positions], self.until[positions])
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, take_ranges
+from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, taken
 from ml.data.facts import FactTable
 from ml.data.holdings import Spans
 from ml.data.occurrences import Occurrences
@@ -42,10 +42,10 @@ class History:
 
     def cut(self, starts: Ints, stops: Ints) -> "History":
         """The events in these ranges of positions, one range a request."""
-        offsets, at = take_ranges(starts, stops)
+        offsets, at = taken(starts, stops)
         return self.pick(offsets, at)
 
-    def pick(self, offsets: Ints, positions: Ints | Bools) -> "History":
+    def pick(self, offsets: Ints, positions: Ints | Bools | slice) -> "History":
         """The events at these positions (or of this mask), cut into histories at `offsets`."""
         return History(
             offsets, self.item[positions], self.at[positions], self.session[positions], self.weight[positions],

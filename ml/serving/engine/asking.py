@@ -47,12 +47,13 @@ def understood(release: Release, request: SlateRequest, profile: Profile, moment
     if plan.placement.anchored != (request.anchor is not None):
         needed = "stands beside an item: name it" if plan.placement.anchored else "stands beside no item: leave it out"
         raise BadInput(f"anchor: placement {request.placement!r} {needed}")
+    return Ask(request, plan, k, profile, _session(release, request, profile), _left_out(release, request), moment)
+
+
+def _left_out(release: Release, request: SlateRequest) -> Indices:
     left_out = [*request.exclude, *([request.anchor] if request.anchor is not None else [])]
-    known = release.items(left_out)
-    return Ask(
-        request, plan, k, profile, _session(release, request, profile), np.unique(known[known >= 0]).astype(np.int32),
-        moment,
-    )  # fmt: skip
+    known = sorted({item for item in map(release.item, left_out) if item >= 0})
+    return np.array(known, np.int32) if known else NONE
 
 
 def _session(release: Release, request: SlateRequest, profile: Profile) -> Session:

@@ -13,7 +13,7 @@ from ml.serving.engine.asking import Ask, check_numbers, put_together, understoo
 from ml.serving.engine.clock import Clock
 from ml.serving.engine.fallback import cheap_slates
 from ml.serving.engine.profiles import Profiles
-from ml.serving.engine.ranking import arrange, candidates_of, ranked, remember
+from ml.serving.engine.ranking import arrange, candidates_of, ranked, remember, way_of
 from ml.serving.engine.release import Release
 from ml.serving.engine.retrieving import Told, retrieve
 from ml.serving.online.contract import ANONYMOUS
@@ -79,9 +79,11 @@ class SlateEngine:
         if not requests:
             return []
         stages, now = Stages(), self.clock() if moment is None else moment
+        order = sorted(range(len(requests)), key=lambda row: way_of(requests[row]))  # so that each way stands in a row
         with stages.stage("users"):
-            asks = self._understood(requests, now)
-        return self._answered(asks, stages)
+            asks = self._understood([requests[row] for row in order], now)
+        slates = dict(zip(order, self._answered(asks, stages), strict=True))
+        return [slates[row] for row in range(len(requests))]
 
     def cheap(self, requests: Sequence[SlateRequest]) -> list[ServedSlate]:
         """Slates from what is at hand, which wait for nothing; raises `BadInput` as `recommend_many` does."""

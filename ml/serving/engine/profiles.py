@@ -42,6 +42,7 @@ class Profiles:
         self._kept: OrderedDict[str, Profile] = OrderedDict()
         self._lock = Lock()
         self._strangers: tuple[int, dict[tuple[str, Session], Found]] = (0, {})
+        self._nobody: Profile | None = None
         self._erased = frozenset(happenings.erased() if happenings else ()) if erased is None else erased
 
     def of(self, keys: Sequence[str], moment: int) -> list[Profile]:
@@ -165,12 +166,24 @@ class Profiles:
         self, key: str, version: int, events: Sequence[LiveEvent], moment: int, *, live: bool, featured: bool = True
     ) -> Profile:
         sealed = key not in self._erased
+        if not events and (not sealed or self._release.user_row(key) < 0):
+            return self._stranger(key, version, moment, live=live, sealed=sealed)
         profile = build_profile(
             self._release, key, version, events, moment, live=live, sealed=sealed, featured=featured
         )
         if profile.stranger and live:
             profile = replace(profile, found=self._found_for_strangers(moment))
         return profile
+
+    def _stranger(self, key: str, version: int, moment: int, *, live: bool, sealed: bool) -> Profile:
+        """Somebody of whom nothing is known, as all of those are."""
+        if self._nobody is None:
+            self._nobody = build_profile(self._release, "", 0, (), moment)
+        number = self._release.number(key, sealed=sealed)
+        found = self._found_for_strangers(moment) if live else {}
+        return replace(
+            self._nobody, key=key, number=number, version=version, moment=moment, live=live, found=found, pools={}
+        )
 
     def _found_for_strangers(self, moment: int) -> dict[tuple[str, Session], Found]:
         """What was found for those of whom nothing is known: the same for all of them."""

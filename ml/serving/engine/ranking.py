@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from ml.ranking.frame import build_frame
 from ml.ranking.recommender import Slates
 from ml.ranking.training import ordered
 from ml.retrieval.contract import Ranking
+from ml.serving.contract import SlateRequest
 from ml.serving.engine.asking import Ask, Asked, ragged
 from ml.serving.engine.profile import Pool
 from ml.serving.engine.release import Release
@@ -42,24 +42,26 @@ def ranked(release: Release, asked: Asked, candidates: Candidates) -> Slates:
     return Slates(*ordered(candidates, score, recommender.maximum))
 
 
+def way_of(request: SlateRequest) -> tuple[str, int]:
+    """What tells requests apart that cannot be arranged together, but for what their users chose."""
+    return request.placement, request.k or 0
+
+
 def arrange(asks: Sequence[Ask], requests: Requests, slates: Slates) -> list[Arranged]:
-    """The slates of each way of asking: placement, size and choice."""
-    order = sorted(range(len(asks)), key=lambda row: _way(asks[row])[:2])
-    return [_arranged([*rows], asks, requests, slates) for _, rows in groupby(order, lambda row: _way(asks[row]))]
-
-
-def _way(ask: Ask) -> tuple[Any, ...]:
-    return ask.plan.name, ask.k, ask.request.choice
+    """The slates of each way of asking: placement, size and choice. Those of one way best stand in a row."""
+    ways = groupby(range(len(asks)), lambda row: (asks[row].plan.name, asks[row].k, asks[row].request.choice))
+    return [_arranged([*rows], asks, requests, slates) for _, rows in ways]
 
 
 def _arranged(rows: Sequence[int], asks: Sequence[Ask], requests: Requests, slates: Slates) -> Arranged:
-    first, at = asks[rows[0]], np.array(rows, np.int64)
-    whole = len(rows) == len(requests)
-    part = requests if whole else requests.take(at)
+    first, start, stop = asks[rows[0]], rows[0], rows[-1] + 1
+    part = requests if len(rows) == len(requests) else requests.take(np.arange(start, stop))
 
     def of(chosen: Ints | None, depth: int) -> Slates:
-        taken = at if chosen is None else at[chosen]
-        return Slates(slates.item[taken, :depth], slates.score[taken, :depth], slates.sources[taken, :depth])
+        taken = slice(start, stop) if chosen is None else start + chosen
+        return Slates(
+            *(np.ascontiguousarray(each[taken, :depth]) for each in (slates.item, slates.score, slates.sources))
+        )
 
     # What is barred was not looked for, and must be named for pins, which need not be found.
     exclude = part.without(ragged([asks[row].exclude for row in rows]))

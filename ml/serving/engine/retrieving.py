@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ml.data.arrays import Ragged, is_among
+from ml.data.occurrences import NEVER
 from ml.data.requests import Requests
 from ml.logs import get_logger
 from ml.retrieval.contract import Ranking, Retriever, top_k
@@ -85,18 +86,12 @@ def _find(
 ) -> None:
     """Ask a retriever for all whose answer is not known, and keep it with their profiles."""
     first = {(id(asks[row].profile), _key(model, name, asks[row])): row for row in rows}
-    in_session = [row for (_, (_, session)), row in first.items() if session]
-    by_history = [row for (_, (_, session)), row in first.items() if not session]
-    for wanted, search in ((in_session, _by_index), (by_history, _exactly)):
+    later = [row for (_, (_, session)), row in first.items() if session or asks[row].profile.latest != NEVER]
+    sealed = [row for row in first.values() if row not in later]
+    for wanted, search in ((later, _by_index), (sealed, _exactly)):
         if wanted:
-            _keep(
-                release,
-                name,
-                model,
-                asks,
-                wanted,
-                search(release, name, model, seen.take(np.array(wanted)), asks, wanted),
-            )
+            found = search(release, name, model, seen.take(np.array(wanted)), asks, wanted)
+            _keep(release, name, model, asks, wanted, found)
 
 
 def _exactly(
@@ -114,7 +109,7 @@ def _exactly(
 def _by_index(
     release: Release, name: str, model: Retriever, part: Requests, asks: Sequence[Ask], rows: Sequence[int]
 ) -> list[Found]:
-    """The same by the index, where there is one: nobody was in this session before, and somebody waits for it."""
+    """The same by the index, where there is one: of those who did something since the sealing, and may be waiting."""
     barred, wanted = _barred(asks, rows), _wanted(release, name)
     most = int(barred.lengths.max(initial=0))
     ranking = release.bundle.nearest(name, part, wanted + most) if most < wanted else None
