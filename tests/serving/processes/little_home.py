@@ -53,13 +53,14 @@ def trained(home: Path, features: Path, models: tuple[str, ...]) -> Sealed:
     return Sealed(shop.train(features, models), *shop.open_store(features))
 
 
-def publish(domain: str, parts: Sealed, training: str) -> None:
-    """Seal and register one more version."""
+def publish(domain: str, parts: Sealed, training: str) -> int:
+    """Seal and register one more version; returns its number."""
     path = seal(parts, shop.lineage(domain, training=training), seed=0)
     served = Served(open_bundle(path), 5)
     example = served.example(1)
     run = runs.open_training(domain, training, {}, {})
-    registry.register_challenger(domain, path, run, opener=OPENER, example=example, answer=served.predict(example))
+    answer = served.predict(example)
+    return registry.register_challenger(domain, path, run, opener=OPENER, example=example, answer=answer).number
 
 
 def corrupt(bundle: Path) -> None:
