@@ -53,10 +53,10 @@ def features_of(folder: Path, items: int) -> Path:
 
 
 @pytest.fixture(scope="module")
-def one(home: Path) -> Iterator[int]:
+def one(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The version whose catalogue holds one item, which has a vector."""
     RETRIEVERS["companions"] = "little_market:Companions"
-    features = features_of(home / "features" / "one item", 1)
+    features = features_of(tmp_path_factory.mktemp("one item") / "features", 1)
     yield little_home.publish(
         "retail", little_home.trained(home, features, (*little_home.RETAIL, "companions")), "little"
     )
