@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     admin_token: SecretStr | None = Field(
         None, description="What whoever changes items or forgets users shows; none: it serves loopback alone."
     )
+    hosts: str = Field(
+        "",
+        description="Names by which the server may be asked beside localhost and the address that it listens on, "
+        "separated by commas, such as slates.example.com.",
+    )
     approval_required: bool = Field(False, description="Ask a person in Airflow before the champion changes.")
 
     def domain_path(self, room: str, domain: str) -> Path:

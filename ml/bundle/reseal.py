@@ -15,6 +15,7 @@ from ml.data.arrays import Bools
 from ml.data.dataset import Dataset
 from ml.data.vocabulary import Vocabulary
 from ml.features.store import Snapshot, Table
+from ml.features.trace_log import save_traces
 from ml.retrieval.contract import State
 
 ERASED = "session:erased-"  # as a session that nobody signed in to, so that no list of users has it
@@ -24,8 +25,8 @@ def reseal_without(bundle: Bundle, dataset: Dataset, user_ids: Collection[str]) 
     """Seal a copy of the bundle in which these users never did anything and are known to nobody.
 
     The numbers of all others stay, so that trained weights fit; counters (popularity, neighbours, own histories) are
-    reckoned anew without the users. What they once added to weights and to the features of items stays, which nobody
-    can be known by, until the next training.
+    reckoned anew without the users. What they once added to weights and to the sealed features of items stays, which
+    nobody can be known by, until the next training.
 
     Args:
         bundle: The sealed one, which is not changed.
@@ -53,11 +54,12 @@ def _write(folder: Path, bundle: Bundle, dataset: Dataset, gone: Bools) -> None:
     log = bundle.log.where(~gone[bundle.log.user])
     knowledge = bundle.knowledge.without(gone)
     left = replace(dataset, log=log, knowledge=knowledge)
-    for room in ("log", "snapshot", "knowledge", "recommender"):
+    for room in ("log", "snapshot", "knowledge", "traces", "recommender"):
         shutil.rmtree(folder / room)
     save_fields(folder / "log", log)
     save_fields(folder / "snapshot", _snapshot(bundle.snapshot, gone))
     save_knowledge(folder / "knowledge", knowledge)
+    save_traces(folder / "traces", bundle.traces.without(gone))
     bundle.recommender.refresh(State(left, bundle.snapshot.as_of)).save(folder / "recommender")
     save_vocabulary(folder / "vocabulary" / "users.parquet", _without_names(bundle.users, gone))
 

@@ -12,7 +12,7 @@ from ml.bundle.ann import MeasuredIndex, build_index, save_index
 from ml.bundle.policy import save_policy
 from ml.bundle.stored import save_facts, save_fields, save_knowledge, save_vocabulary
 from ml.data.arrays import Floats
-from ml.data.dataset import Dataset, requests_for
+from ml.data.dataset import Dataset, refuse_nothing, requests_for
 from ml.data.feeds import supplied
 from ml.data.windows import to_micros
 from ml.features.store import FeatureStore
@@ -45,8 +45,9 @@ def seal(parts: Sealed, lineage: Mapping[str, Any], *, seed: int) -> Path:
         seed: Of the sample of queries that the index is measured with.
 
     Raises:
-        RunFailed: where the index finds too little.
+        RunFailed: where there is no item to recommend, or the index finds too little.
     """
+    refuse_nothing(parts.dataset)
     code = code_digest("bundle", "data", "domains", "features", "ranking", "reranking", "retrieval")
     policy = {name: getattr(parts.dataset.domain, name).model_dump() for name in ("eligibility", "reranking")}
     named = ("training", "features", "fairness")

@@ -19,6 +19,7 @@ from ml.data.vocabulary import Vocabulary, encoded
 from ml.data.windows import Windows, to_micros
 from ml.domains import Domain, Source, get_domain
 from ml.domains.domain import Outputs
+from ml.errors import RunFailed
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,17 @@ def load_dataset(path: Path) -> Dataset:
         path, domain, source, windows, users, items, places, log.where(log.weight > 0), catalogue, knowledge,
         item_facts(catalogue, domain.item_facts),
     )  # fmt: skip
+
+
+def refuse_nothing(dataset: Dataset) -> None:
+    """Raise `RunFailed` where nobody could learn from a data set, nor be recommended anything: it is empty."""
+    name = dataset.domain.name
+    for what, there in (("item", len(dataset.items)), ("event that says what is liked", len(dataset.log))):
+        if not there:
+            raise RunFailed(
+                f"the features of {name} hold no {what}: land a catalogue and what was done with it, then run "
+                f"slate features --domain {name}"
+            )
 
 
 def declared_by(path: Path) -> tuple[Domain, Source, Windows]:

@@ -1,6 +1,6 @@
 """The traces of everybody in a published features artifact, sealed as plain files that are mapped, not read."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,17 @@ class TraceLog:
         items = np.unique(items)
         _, positions = take_ranges(self.item_offsets[items], self.item_offsets[items + 1])
         return self.trace.pick(np.sort(self.item_events[positions]))
+
+    def without(self, gone: Bools) -> "TraceLog":
+        """What everybody else did; the numbers of all rows stay.
+
+        Args:
+            gone: (users,) of the data set, whose events go.
+        """
+        row_goes = np.append(gone, np.zeros(len(self.trace) - len(gone), bool))
+        trace = self.trace.pick(np.flatnonzero(~row_goes[self.trace.rows]))
+        offsets, positions = indexed(trace, self.items)
+        return replace(self, trace=trace, known=self.known & ~row_goes, item_offsets=offsets, item_events=positions)
 
 
 def indexed(trace: Trace, items: int) -> tuple[Ints, Ints]:

@@ -189,8 +189,8 @@ def _metric(validation: LabelledFrame) -> tuple[dict[str, Any], Callable[..., tu
 def _of_asked(curve: list[float], validation: LabelledFrame) -> list[float]:
     """XGBoost's nDCG without the requests that have no label, each of which it counts as 1."""
     offsets, label = validation.frame.offsets, validation.label
-    candidates = np.diff(offsets) > 0
-    empty = float((dcg(label, label, offsets)[candidates] == 0).mean())
+    ideal = dcg(label, label, offsets)[np.diff(offsets) > 0]
+    empty = float((ideal == 0).mean()) if len(ideal) else 1.0
     return [(value - empty) / (1 - empty) if empty < 1 else float("nan") for value in curve]
 
 

@@ -16,7 +16,7 @@ from threading import Event, Lock, Thread
 
 from ml.logs import get_logger
 from ml.serving.contract import ServedSlate
-from ml.serving.impression_parts import JOURNAL, line_of, seal_abandoned
+from ml.serving.impression_parts import JOURNAL, line_of, parts, seal_abandoned
 
 _BATCH = 256  # slates written at once
 _PATIENCE = 0.1  # seconds that the writer waits before it looks whether a part is due
@@ -41,6 +41,7 @@ class ImpressionLog:
         self._journal: int | None = None  # descriptor
         self._rows, self._begun = 0, 0.0
         self._torn = False  # the journal's last line may be cut off
+        self._named = 0  # nanoseconds since 1970 UTC that the latest name begins with
         self._closing, self._counting = Event(), Lock()
         self.logged = 0  # slates in a journal or a part
         self.dropped = 0  # slates that no file holds
@@ -72,6 +73,7 @@ class ImpressionLog:
 
     def _run(self) -> None:
         self._seal()  # what a killed process left behind
+        self._named = _latest_name(self._folder)
         while not (self._closing.is_set() and self._waiting.empty()):
             if batch := self._next_batch(_PATIENCE):
                 self._append(batch)
@@ -102,7 +104,8 @@ class ImpressionLog:
     def _opened(self) -> int:
         """The descriptor of the journal; a new one begins with its first slate."""
         if self._journal is None:
-            name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}{JOURNAL}"
+            self._named = max(time.time_ns(), self._named + 1)  # in their order, whatever becomes of the clock
+            name = f"{self._named:020d}-{uuid.uuid4().hex[:8]}{JOURNAL}"
             opened = os.open(self._folder / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o644)
             fcntl.flock(opened, fcntl.LOCK_EX)  # released when the process ends, however it ends
             self._journal, self._rows, self._begun, self._torn = opened, 0, time.monotonic(), False
@@ -134,6 +137,12 @@ class ImpressionLog:
             log.error("explored slates were served without a logged propensity: %s (%d so far)", why, self.dropped)
         else:
             log.warning("slates are not logged: %s (%d so far)", why, self.dropped)
+
+
+def _latest_name(folder: Path) -> int:
+    """The number that the latest part's name begins with; 0: there is none."""
+    stamps = [part.name.partition("-")[0] for part in parts(folder)]
+    return max((int(stamp) for stamp in stamps if stamp.isdecimal()), default=0)
 
 
 def _write_all(opened: int, content: bytes) -> None:

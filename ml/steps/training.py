@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.artifacts import build, digest, manifest, read_json, write_json
-from ml.data.dataset import load_dataset
+from ml.data.dataset import load_dataset, refuse_nothing
 from ml.data.visibility import Visibility
 from ml.domains import get_domain
 from ml.errors import BadInput, RunFailed
@@ -52,7 +52,7 @@ def start_training(
 
     Raises:
         BadInput: A parameter is wrong.
-        RunFailed: There are no features as of the wanted date.
+        RunFailed: There are no features as of the wanted date, or they hold no item or no event.
     """
     from ml.tracking import runs
 
@@ -223,6 +223,7 @@ def describe_training(
     """
     features = _features(domain, chosen.as_of)
     dataset = load_dataset(features)
+    refuse_nothing(dataset)
     declared, windows = dataset.domain, dataset.windows
     if chosen.as_of is not None:
         first = datetime.fromtimestamp(int(dataset.log.at.min()) / 1e6, UTC)

@@ -43,6 +43,21 @@ def test_a_resealed_bundle_knows_nothing_of_the_user(bundle, resealed):
     assert len(resealed.log) == len(bundle.log) - (bundle.log.user == number).sum()
 
 
+def test_a_resealed_bundle_tells_nothing_that_the_user_did(bundle, resealed):
+    number = int(bundle.users.encode([USER])[0])
+    before, after = bundle.traces, resealed.traces
+    theirs = before.trace.offsets[number + 1] - before.trace.offsets[number]
+    assert theirs > 0
+    assert len(after.trace.at) == len(before.trace.at) - theirs
+    assert len(after.trace.take(np.array([number])).at) == 0
+    for other in set(range(len(bundle.users))) - {number}:
+        assert np.array_equal(after.of([other]).name, before.of([other]).name)
+    kept = before.trace.rows != number
+    for item in range(before.items):
+        assert len(after.of_items([item]).at) == (kept & (before.trace.item == item)).sum()
+    assert not any(USER.encode() in path.read_bytes() for path in resealed.path.rglob("*.npy"))
+
+
 def test_the_user_is_a_stranger_and_the_others_are_who_they_were(bundle, resealed):
     def items(of, user):
         return [item.item_id for item in of.recommend([user], 10)[0].items]

@@ -38,6 +38,17 @@ def rows(folder: Path) -> list[dict]:
     return [row for part in parts(folder) for row in pq.read_table(part).to_pylist()]
 
 
+def test_parts_are_named_in_their_order_where_the_clock_was_set_back(tmp_path):
+    for name in ("first", "second", "third"):
+        log = ImpressionLog(tmp_path)
+        assert log.shown(slate(name, 1))
+        log.close()
+        latest = parts(tmp_path)[-1]  # as if it were a day later than it is
+        stamp, _, rest = latest.name.partition("-")
+        latest.rename(tmp_path / f"{int(stamp) + 86_400 * 10**9:020d}-{rest}")
+    assert [row["slate_id"] for row in rows(tmp_path)] == ["first", "second", "third"]
+
+
 def test_what_was_shown_is_a_row_an_item_in_the_columns_of_impressions(tmp_path):
     log = ImpressionLog(tmp_path)
     assert log.shown(slate())

@@ -8,9 +8,25 @@ Clock = Callable[[], int]  # microseconds since 1970 UTC
 ClockName = Literal["system", "data"]
 
 
-def system_clock() -> int:
-    """Now."""
-    return time.time_ns() // 1_000
+class SystemClock:
+    """The system's time, which goes on where somebody sets it back.
+
+    Events would else be refused as if they lay ahead, and what just happened would not count before its moment came
+    again. A process that begins later takes the time as it is then.
+    """
+
+    def __init__(self) -> None:
+        self._ahead: int | None = None  # nanoseconds by which the time is ahead of the monotonic clock
+
+    def __call__(self) -> int:
+        """Microseconds since 1970 UTC; it never goes back."""
+        ahead = time.time_ns() - time.monotonic_ns()  # in this order: a pause between the two makes it less, not more
+        if self._ahead is None or ahead > self._ahead:
+            self._ahead = ahead
+        return (self._ahead + time.monotonic_ns()) // 1_000
+
+
+system_clock = SystemClock()  # one for all: what it said to one domain stands for every other
 
 
 class DataClock:

@@ -11,7 +11,7 @@ from ml.domains import DOMAINS, Domain
 from ml.serving.http.answers import Refused
 from ml.serving.http.limits import Limits
 from ml.serving.http.metrics import Metrics
-from ml.serving.http.protection import RateLimit, Shield, Tokens
+from ml.serving.http.protection import Hosts, RateLimit, Shield, Tokens
 from ml.serving.http.request_log import RequestLog
 from ml.serving.http.service import DomainService
 
@@ -26,6 +26,7 @@ class Context:
         services: By the name of their domain.
         domains: Declared domains, by name.
         tokens: What writers and administrators show.
+        hosts: By which names it may be asked.
         limits: What clients may ask for.
         log: Where requests are told.
     """
@@ -33,6 +34,7 @@ class Context:
     services: Mapping[str, DomainService]
     domains: Mapping[str, Domain] = field(default_factory=lambda: DOMAINS)
     tokens: Tokens = field(default_factory=Tokens)
+    hosts: Hosts = field(default_factory=Hosts)
     limits: Limits = field(default_factory=Limits)
     log: RequestLog = field(default_factory=RequestLog)
     metrics: Metrics = field(default_factory=Metrics)

@@ -24,8 +24,9 @@ from ml.serving.http.slate_request import SlateBody
 ABOUT = "Slates of recommendations, the events that they learn from, and the items that they are made of."
 _CANNOT = {409: "What is served cannot do this: `message` says why."}
 _TOO_BUSY = {429: "This client asked too often.", 503: "Not now: send it again after `Retry-After`."}
+_NOT_OURS = {400: "The request names another host."}
 _REFUSED = {
-    400: "The body is no JSON.",
+    400: "The body is no JSON, or the request names another host.",
     413: "The body is too long.",
     415: "The body is not said to be JSON.",
     422: "Something in the request is not as declared.",
@@ -71,7 +72,7 @@ class Operation:
             "parameters": [*self._of_path(), *self.parameters],
             "responses": {
                 "200": {"description": "Done.", "content": {kind: {"schema": schema, "example": example}}},
-                **{str(status): _refusal(text) for status, text in sorted(self.refusals.items())},
+                **{str(status): _refusal(text) for status, text in sorted((_NOT_OURS | self.refusals).items())},
             },
         }
         if self.request:

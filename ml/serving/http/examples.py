@@ -44,13 +44,13 @@ _EVENT = {
 }
 EVENTS: dict[str, Any] = {"one event": _EVENT, "several": [_EVENT, {**_EVENT, "event_id": "e-2", "item_id": "1133018"}]}
 RECEIPT = {"accepted": 1, "duplicates": 1}
-SIMILAR = {"items": [{"item_id": "1133018", "name": "Milk", "score": 0.92, "sources": ["item_to_item"]}]}
+SIMILAR = {"items": [{"item_id": "1133018", "name": "Milk", "score": 0.92, "sources": ["two_tower"]}]}
 ITEMS: dict[str, Any] = {
     "price and stock": {"price": 2.29, "stock": 140},
     "a new item": {"name": "Oat milk", "category": "milk", "price": 1.99, "launched_at": "2026-03-01T00:00:00Z"},
 }
-PUT_ITEM = {"item_id": "995242", "sequence": 18}
-ERASED = {"events": 12}
+PUT_ITEM = {"item_id": "995242", "known_before": True, "sequence": 18}
+ERASED = {"erased": True, "sequence": 19, "pending": "slate erase --pending"}
 READY = {"status": "ready", "versions": {"shop": 3}}
 METRICS = 'slate_slates_total{degraded="none",domain="shop",placement="home",shortfall="none"} 1204.0\n'
 REFUSAL = {

@@ -55,6 +55,7 @@ class Front:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, entry: Entry) -> None:
         try:
+            self._context.hosts.check(header(scope, b"host"))
             if scope["path"] not in UNLIMITED:
                 self._check_rate(scope)
             self._check_shield(scope, entry)

@@ -1,11 +1,14 @@
-"""Who may do what, how often, and how many at a time."""
+"""Who may do what, by which name, how often, and how many at a time."""
 
 import hashlib
 import hmac
+import re
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
 
 from pydantic import SecretStr
 
@@ -13,7 +16,10 @@ from ml.errors import BadInput
 from ml.serving.http.answers import Refused
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 _BEARER = "bearer "
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s\[\]/@:]+?)\.?)(?::\d*)?", re.IGNORECASE)
+_REMEMBERED, _LONGEST = 1024, 256  # spellings of the header, and characters of one
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,44 @@ class Tokens:
                 f"Send `Authorization: Bearer …` with the token of SLATE_{needed.upper()}_TOKEN.",
                 headers=((b"www-authenticate", b"Bearer"),),
             )
+
+
+class Hosts:
+    """The names by which the server may be asked.
+
+    A page of any site can have its own name point at this machine (DNS rebinding): the browser then lets it read what
+    is answered, loopback or not. It still sends that name as `Host`, by which it is told from whoever may ask.
+
+    Args:
+        listening: Address that is listened on; where that is any of the machine's, each may be named in digits.
+        named: Further names, without ports; empty ones count for nothing.
+    """
+
+    def __init__(self, listening: str = "127.0.0.1", named: Iterable[str] = ()) -> None:
+        further = {name.strip().lower() for name in named} - {""}
+        self._names, self._digits = LOOPBACK | {listening.lower()} | further, listening in ANY_ADDRESS
+        self._allowed = lru_cache(_REMEMBERED)(self._is_allowed)
+
+    def check(self, host: str | None) -> None:
+        """Raise `Refused` (400) where the `Host` of a request is none of the server's names."""
+        if host is None or len(host) > _LONGEST or not self._allowed(host):
+            raise Refused(
+                400, "Host", f"this server is not to be asked as {(host or '')[:64]!r}",
+                "Ask by localhost or the address that it listens on, or add the name to SLATE_HOSTS.",
+            )  # fmt: skip
+
+    def _is_allowed(self, host: str) -> bool:
+        parts = _HOST.fullmatch(host)
+        name = (parts[1] or parts[2]).lower() if parts else ""
+        return name in self._names or (self._digits and _is_address(name))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _same(shown: str, token: str) -> bool:

@@ -13,7 +13,7 @@ from ml.serving.http.app import create_app
 from ml.serving.http.connection import IDLE_SECONDS, READ_SECONDS, Connection
 from ml.serving.http.context import Context
 from ml.serving.http.limits import Limits
-from ml.serving.http.protection import Tokens
+from ml.serving.http.protection import Hosts, Tokens
 from ml.serving.http.request_log import RequestLog
 from ml.serving.http.service import DomainService
 from ml.settings import settings
@@ -48,7 +48,8 @@ def serve(
     """
     tokens = Tokens(settings().write_token, settings().admin_token)
     tokens.check_host(host)
-    context = Context(services, tokens=tokens, limits=limits or Limits(), log=RequestLog(human=human_log))
+    hosts, log = Hosts(host, settings().hosts.split(",")), RequestLog(human=human_log)
+    context = Context(services, tokens=tokens, hosts=hosts, limits=limits or Limits(), log=log)
     with _bound(host, port) as listener, context.threads:
         announce(_address(listener, host))
         _Server(_config(context), stopping).run(sockets=[listener])

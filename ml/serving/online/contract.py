@@ -1,7 +1,8 @@
 """What every online store does, embedded or across a network; one suite of tests asks it of all of them.
 
-A store holds what happened since the champion's data were cut, in the order in which it was accepted: each entry has
-a sequence number from 1. It can always be made again from the event log.
+A store holds what its event log holds, in the order in which it was accepted: each entry has a sequence number from 1.
+What the champion has sealed stays in it: another champion, an older one too, may not have. It can always be made again
+from the log.
 """
 
 from collections.abc import Iterable, Sequence
@@ -43,7 +44,7 @@ class Store(Protocol):
         """Take events in, all or none; of each, whether its `event_id` is new. A known one changes nothing."""
 
     def knows(self, event_ids: Sequence[str]) -> list[bool]:
-        """Of each, whether an event of this id was ever taken in, forgotten and dropped ones included."""
+        """Of each, whether an event of this id was ever taken in, forgotten ones included."""
 
     def versions(self, user_keys: Sequence[str]) -> list[int]:
         """Sequence number of each user's latest entry; 0: nothing happened, `ERASED`: the user was forgotten."""
@@ -74,12 +75,6 @@ class Store(Protocol):
 
     def forget_erased(self, user_keys: Sequence[str], *, at: int | None = None) -> None:
         """The users are gone from all data too: what remembered them as forgotten goes."""
-
-    def drop_before(self, occurred_at: int, upto: int | None = None) -> int:
-        """Drop events before an instant (microseconds since 1970 UTC), which the sealed data hold; returns how many.
-
-        Of them only those up to the sequence number `upto`: one that came late was not there when the data were cut.
-        """
 
     def claim(self, writer: str) -> str:
         """Become the one whose log fills the store, unless somebody else's does; returns whose does."""

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import TypeVar
 
@@ -27,11 +27,10 @@ class Follower:
     Args:
         log: The truth.
         store: Its follower.
-        refilled: Called when the store was filled from nothing.
     """
 
-    def __init__(self, log: EventLog, store: Store, refilled: Callable[[], None]) -> None:
-        self._log, self._store, self._refilled = log, store, refilled
+    def __init__(self, log: EventLog, store: Store) -> None:
+        self._log, self._store = log, store
         self._ahead: deque[tuple[int, Sequence[Record]]] = deque()
         self._changed = threading.Condition()
         self._working = threading.Lock()
@@ -124,7 +123,6 @@ class Follower:
                     self._synced = True
                     break
         if not filled:
-            self._refilled()
             self._store.mark_filled()
 
     def _claim(self) -> bool:

@@ -98,8 +98,7 @@ class Live(LiveView):
         super().__init__(store, seconds)
         self.log, self._now = log, now
         self._in_flight = InFlight()
-        self._sealed: tuple[int, int] | None = None
-        self._follower = Follower(log, store, self._drop_again)
+        self._follower = Follower(log, store)
         self._follower.start()
 
     def __enter__(self) -> "Live":
@@ -148,21 +147,6 @@ class Live(LiveView):
         """
         self.log.rotate()
         return purge(self.log.folder, user_keys)
-
-    def drop_sealed(self, before: int, upto: int) -> int:
-        """Drop the events that the champion's data hold; returns how many went.
-
-        Args:
-            before: The data's as-of instant, microseconds since 1970 UTC.
-            upto: Sequence number of the last entry that was landed when the data were made. An event that was
-                accepted later stays, however early it happened.
-
-        Raises:
-            StoreGone: The store does not answer: ask again. After a rebuild of the store it is done again unasked, for
-                as long as this process lives.
-        """
-        self._sealed = (before, upto)
-        return self._store.drop_before(before, upto)
 
     def refill(self) -> None:
         """Make the store again from the log. Raises `StoreGone`."""
@@ -238,7 +222,3 @@ class Live(LiveView):
         sequence = durable(promised, self.log.limits.timeout_seconds)
         self._follower.wait(sequence, self._seconds)
         return sequence
-
-    def _drop_again(self) -> None:
-        if self._sealed is not None:
-            self._store.drop_before(*self._sealed)

@@ -84,20 +84,6 @@ class LmdbChanges:
         if at is not None:
             self.set_last(sequence)
 
-    def drop(self, entries: Sequence[tuple[int, LiveEvent]]) -> None:
-        """Drop events; they stay known."""
-        for sequence, event in entries:
-            key = key_digest(user_key(event))
-            self._delete("feed", number(sequence))
-            self._delete("users", key + number(sequence))
-            left = list(self.sequences(key))
-            if left:
-                self._put("heads", key, left[-1])
-            elif self._get("erased", key):
-                self._put("heads", key, FORGOTTEN)
-            else:
-                self._delete("heads", key)
-
     def clear(self) -> None:
         """Empty every table, but not what says which version wrote it."""
         for name, table in self._tables.items():

@@ -22,7 +22,6 @@ from ml.serving.online.lmdb_check import FORMAT
 from ml.serving.online.lmdb_file import MEBIBYTE, LmdbFile
 
 LOOK_EVERY_SECONDS = 0.05  # whether the writer has replaced the file
-DROPPED_TOGETHER = 5_000
 T = TypeVar("T")
 
 
@@ -109,20 +108,6 @@ class LmdbStore:
         """See `Store`."""
         self._change(lambda changes: changes.forget_erased(user_keys, at))
 
-    def drop_before(self, occurred_at: int, upto: int | None = None) -> int:
-        """See `Store`."""
-        dropped = sequence = 0
-        while entries := self._feed(sequence):
-            sequence = entries[-1][0]
-            gone = [
-                (at, event) for at, event in entries if event.occurred_at < occurred_at and (upto is None or at <= upto)
-            ]
-            self._change(lambda changes, gone=gone: changes.drop(gone))  # type: ignore[misc]
-            dropped += len(gone)
-            if upto is not None and sequence >= upto:
-                break
-        return dropped
-
     def claim(self, writer: str) -> str:
         """See `Store`."""
 
@@ -152,11 +137,6 @@ class LmdbStore:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-    def _feed(self, sequence: int) -> list[tuple[int, LiveEvent]]:
-        with self._reading(only_filled=False) as (read, tables):
-            found = list(_from(read.cursor(tables["feed"]), sequence + 1, DROPPED_TOGETHER))
-        return [(at, LiveEvent.of_line(value[4:])) for at, value in found]
 
     def _meta(self, key: bytes) -> bytes | None:
         with self._reading(only_filled=False) as (read, tables):

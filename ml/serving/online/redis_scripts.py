@@ -83,24 +83,6 @@ return 0
 """
 )
 
-# ARGV: (sequence, user) of each event that goes. They stay in `seen`.
-DROP = """
-local p = KEYS[1] .. ':'
-local gone = 0
-for i = 1, #ARGV, 2 do
-  local list, user = p .. 'user:' .. ARGV[i + 1], ARGV[i + 1]
-  gone = gone + redis.call('XDEL', p .. 'feed', ARGV[i] .. '-0')
-  for _, entry in ipairs(redis.call('LRANGE', list, 0, -1)) do
-    if string.match(entry, '^%d+') == ARGV[i] then redis.call('LREM', list, 1, entry) end
-  end
-  local latest = redis.call('LINDEX', list, -1)
-  if latest then redis.call('HSET', p .. 'heads', user, string.match(latest, '^%d+'))
-  elseif redis.call('SISMEMBER', p .. 'erased', user) == 1 then redis.call('HSET', p .. 'heads', user, '-1')
-  else redis.call('HDEL', p .. 'heads', user) end
-end
-return gone
-"""
-
 CLAIM = """
 redis.call('SET', KEYS[1] .. ':writer', ARGV[1], 'NX')
 return redis.call('GET', KEYS[1] .. ':writer')

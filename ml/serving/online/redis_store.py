@@ -18,7 +18,6 @@ from ml.serving.online import redis_scripts as scripts
 from ml.serving.online.contract import in_order, key_digest, user_key
 from ml.serving.online.errors import StoreGone
 
-DROPPED_TOGETHER = 2_000
 WRITE_SECONDS = 5.0
 T = TypeVar("T")
 
@@ -44,7 +43,7 @@ class RedisStore:
         self._reads, self._writes = _client(url, seconds), _client(url, max(seconds, WRITE_SECONDS))
         self._scripts = {
             name: self._writes.register_script(getattr(scripts, name))
-            for name in ("APPLY", "PUT_ITEM", "ERASE", "FORGET_ERASED", "DROP", "CLAIM")
+            for name in ("APPLY", "PUT_ITEM", "ERASE", "FORGET_ERASED", "CLAIM")
         }
 
     def apply(self, events: Sequence[LiveEvent], *, at: int | None = None) -> list[bool]:
@@ -108,18 +107,6 @@ class RedisStore:
         """See `Store`."""
         self._run("FORGET_ERASED", at, list(user_keys))
 
-    def drop_before(self, occurred_at: int, upto: int | None = None) -> int:
-        """See `Store`."""
-        dropped = sequence = 0
-        last = "+" if upto is None else upto
-        while found := self._feed(sequence + 1, last):
-            sequence = found[-1][0]
-            gone = [(at, event) for at, event in found if event.occurred_at < occurred_at]
-            with _errors():
-                arguments = [part for at, event in gone for part in (at, user_key(event))]
-                dropped += int(self._scripts["DROP"](keys=[self._prefix], args=arguments))
-        return dropped
-
     def claim(self, writer: str) -> str:
         """See `Store`."""
         with _errors():
@@ -157,12 +144,6 @@ class RedisStore:
 
     def _key(self, name: str) -> bytes:
         return f"{self._prefix}:{name}".encode()
-
-    def _feed(self, first: int, last: int | str) -> list[tuple[int, LiveEvent]]:
-        if last != "+" and first > int(last):
-            return []
-        with _errors():
-            return _entries(self._writes.xrange(self._key("feed"), first, last, count=DROPPED_TOGETHER))
 
     def _run(self, name: str, at: int | None, arguments: Sequence[Any]) -> Any:
         with _errors():

@@ -42,7 +42,7 @@ def make_client(make_context: Callable[..., Context]) -> Iterator[Callable[..., 
     made: list[TestClient] = []
 
     def make(**changes: Any) -> TestClient:
-        client = TestClient(create_app(make_context(**changes)))
+        client = TestClient(create_app(make_context(**changes)), base_url="http://localhost")
         made.append(client.__enter__())
         return client
 

@@ -43,7 +43,7 @@ async def measure() -> float:
         {"shop": Ready()}, domains={"shop": SHOP}, limits=Limits(per_second=1e9), log=RequestLog(io.StringIO())
     )
     app = create_app(context)
-    headers = [(b"host", b"here"), (b"content-type", b"application/json"), (b"content-length", b"%d" % len(BODY))]
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"content-length", b"%d" % len(BODY))]
 
     async def receive() -> dict:
         return {"type": "http.request", "body": BODY, "more_body": False}

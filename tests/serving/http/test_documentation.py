@@ -15,6 +15,7 @@ from ml.serving.http.context import Context
 from ml.serving.http.contract_bodies import read_events, read_item
 from ml.serving.http.documentation import OPERATIONS
 from ml.serving.http.limits import Limits
+from ml.serving.http.protection import Hosts
 from ml.serving.http.request_log import RequestLog
 from ml.serving.http.slate_request import read_slate_request
 
@@ -32,8 +33,11 @@ class Nowhere:
 
 
 APP = create_app(
-    Context({"shop": CountingShop()}, domains={"shop": SHOP}, limits=Limits(per_second=None), log=RequestLog(Nowhere()))
-)
+    Context(
+        {"shop": CountingShop()}, domains={"shop": SHOP}, hosts=Hosts(named=["testserver"]),
+        limits=Limits(per_second=None), log=RequestLog(Nowhere()),
+    )
+)  # fmt: skip
 SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", APP)
 
 

@@ -139,10 +139,10 @@ class Asked:
 
     def __init__(self, app, parts, headers=(), path="/v1/shop/slates"):
         self.app, self.parts, self.read, self.sent = app, list(parts), 0, []
-        kind = (b"content-type", b"application/json")
+        kind, host = (b"content-type", b"application/json"), (b"host", b"localhost")
         self.scope = {
             "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
-            "root_path": "", "headers": [kind, *headers], "client": ("127.0.0.1", 1), "server": ("here", 1),
+            "root_path": "", "headers": [host, kind, *headers], "client": ("127.0.0.1", 1), "server": ("here", 1),
             "scheme": "http", "http_version": "1.1", "asgi": {"version": "3.0"}, "state": {},
         }  # fmt: skip
 

@@ -20,7 +20,7 @@ from ml.serving.http.context import Context
 from ml.serving.http.request_log import RequestLog
 
 BODY = b'{"placement":"home"}'
-HEAD = b"POST /v1/shop/slates HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /v1/shop/slates HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 WHOLE = HEAD + b"Content-Length: 20\r\n\r\n" + BODY
 
 

@@ -162,18 +162,22 @@ def test_what_the_erased_did_can_be_taken_out_of_the_log_too(open_again):
     assert state(live, ["u0", "u1"]) == before
 
 
-def test_only_what_the_data_hold_is_dropped(open_again):
+def test_a_store_is_as_long_as_the_log_that_it_is_made_from(open_again, tmp_path):
     live = open_again()
     live.accept(many(10))
     live.log.rotate()
-    landed = live.closed_segments()[-1].last
-    late = happened("late", "u3", NOON + 1)
-    live.accept([late])
-    assert live.drop_sealed(NOON + 8, landed) == 8
-    live.refill()
-    assert [event.event_id for _, event in live.since(0)] == ["e8", "e9", "late"]
+    kept = happened("kept", "u3", NOON + 1)
+    live.accept([kept])
+    live.close()
+    (oldest,) = live.closed_segments()[:1]
+    oldest.path.rename(tmp_path / "archived.log")
+    live = open_again()  # on its store, which has all of it still
+    assert len(live.since(0)) == 11
+    live = open_again(new_store=True)
+    assert live.since(0) == [(11, kept)]
     assert live.versions(["u3", "u4"]) == [11, 0]
-    assert live.accept(many(10)).duplicates == 10
+    assert live.accept([kept, happened("next")]) == Receipt(1, 1, True)
+    assert live.last() == 12
 
 
 def test_clocks_may_differ_by_minutes(open_again):

@@ -21,7 +21,6 @@ def test_an_empty_store_answers(store):
     assert store.events_of(["u"]) == [[]]
     assert store.since(0) == store.items_since(0) == []
     assert store.last() == 0
-    assert store.drop_before(NOON) == 0
     store.clear()
 
 
@@ -117,29 +116,9 @@ def test_the_forgotten_may_come_back(store):
     assert store.events_of(["u"]) == [[back]]
     assert store.versions(["u"]) == [2]
     assert store.erased() == ["u"]
-    store.drop_before(NOON + 6)
-    assert store.versions(["u"]) == [ERASED]
     store.forget_erased(["u", "nobody"])
     assert store.erased() == []
-    assert store.versions(["u"]) == [0]
-
-
-def test_what_the_sealed_data_hold_is_dropped_and_what_came_late_is_kept(store):
-    events = [happened("a", "u", NOON), happened("b", "u", NOON + 9), happened("late", "v", NOON + 1)]
-    store.apply(events)
-    assert store.drop_before(NOON + 5, upto=2) == 1
-    assert store.events_of(["u", "v"]) == [[events[1]], [events[2]]]
-    assert store.versions(["u", "v"]) == [2, 3]
-    assert store.apply(events) == [False] * 3
-    assert store.drop_before(NOON + 5) == 1
-    assert store.versions(["u", "v"]) == [2, 0]
-    assert store.last() == 3
-
-
-def test_thousands_are_dropped(store):
-    store.apply(many(6_000, users=500))
-    assert store.drop_before(NOON + 5_500) == 5_500
-    assert [at for at, _ in store.since(0)] == list(range(5_501, 6_001))
+    assert store.versions(["u"]) == [2]
 
 
 def test_a_cleared_store_begins_anew(store):

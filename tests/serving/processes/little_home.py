@@ -33,14 +33,19 @@ ITEM_FACTS = {"minimum_age": 18, "maximum_age": 90, "minimum_income": 9_000, "ri
 
 def make_home(home: Path) -> None:
     """Versions 1 (the champion), 2 and 3 of retail, the last one corrupt; version 1 of banking, its champion."""
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    retail = trained(home, retail_features(home / "features" / "retail"), RETAIL)
-    for training in ("one", "two", "three"):
-        publish("retail", retail, training)
+    make_shop(home, ("one", "two", "three"))
     corrupt(registry.bundle_of("retail", registry.version_of("retail", 3)))
     publish("banking", trained(home, banking_features(home / "features" / "banking"), BANKING), "one")
     for domain in ("retail", "banking"):
         promote(domain, 1)
+
+
+def make_shop(home: Path, trainings: tuple[str, ...]) -> None:
+    """A version of retail for each training, all alike."""
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    retail = trained(home, retail_features(home / "features" / "retail"), RETAIL)
+    for training in trainings:
+        publish("retail", retail, training)
 
 
 def promote(domain: str, version: int) -> None:
@@ -53,13 +58,14 @@ def trained(home: Path, features: Path, models: tuple[str, ...]) -> Sealed:
     return Sealed(shop.train(features, models), *shop.open_store(features))
 
 
-def publish(domain: str, parts: Sealed, training: str) -> None:
-    """Seal and register one more version."""
+def publish(domain: str, parts: Sealed, training: str) -> int:
+    """Seal and register one more version; returns its number."""
     path = seal(parts, shop.lineage(domain, training=training), seed=0)
     served = Served(open_bundle(path), 5)
     example = served.example(1)
     run = runs.open_training(domain, training, {}, {})
-    registry.register_challenger(domain, path, run, opener=OPENER, example=example, answer=served.predict(example))
+    answer = served.predict(example)
+    return registry.register_challenger(domain, path, run, opener=OPENER, example=example, answer=answer).number
 
 
 def corrupt(bundle: Path) -> None:

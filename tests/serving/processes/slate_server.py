@@ -45,14 +45,15 @@ class Server:
     """A running `slate serve`; one connection a thread."""
 
     def __init__(
-        self, home: Path, domains: Iterable[str] = ("retail",), faults: Path | None = None, **settings: str
-    ) -> None:
+        self, home: Path, domains: Iterable[str] = ("retail",), faults: Path | None = None, clock: str = "data",
+        **settings: str,
+    ) -> None:  # fmt: skip
         self._threads, self._connections = threading.local(), []
         self._log = (home / f"server-{time.monotonic_ns()}.log").open("wb")
         self.log_path = Path(self._log.name)
         program = [str(LAUNCHER), str(faults)] if faults else ["-m", "ml.cli"]
         named = [part for domain in domains for part in ("--domain", domain)]
-        command = [sys.executable, *program, "serve", "--port", "0", "--clock", "data", "--per-second", "0", *named]
+        command = [sys.executable, *program, "serve", "--port", "0", "--clock", clock, "--per-second", "0", *named]
         environment = os.environ | {
             "SLATE_HOME": str(home),
             "SLATE_THREADS": "1",
@@ -154,9 +155,9 @@ class Server:
 
 
 @contextmanager
-def running(home: Path, *domains: str, faults: Path | None = None, **settings: str):
+def running(home: Path, *domains: str, faults: Path | None = None, clock: str = "data", **settings: str):
     """A server, stopped afterwards."""
-    server = Server(home, domains or ("retail",), faults, **settings)
+    server = Server(home, domains or ("retail",), faults, clock, **settings)
     try:
         yield server
     finally:

@@ -1,0 +1,88 @@
+"""Similar items over HTTP, from a sealed bundle whose items have vectors."""
+
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import little_market
+import pytest
+import shop
+from little_market import ITEMS, NOW, PATIENT
+from starlette.testclient import TestClient
+
+from ml.bundle.bundle import Bundle, open_bundle
+from ml.bundle.seal import Sealed, seal
+from ml.retrieval import RETRIEVERS
+from ml.serving.engine.engine import SlateEngine
+from ml.serving.engine.following import Follower
+from ml.serving.engine.profiles import Profiles
+from ml.serving.engine.release import Release
+from ml.serving.http.app import create_app
+from ml.serving.http.context import Context
+from ml.serving.http.examples import SIMILAR
+from ml.serving.http.request_log import RequestLog
+from ml.serving.impressions import ImpressionLog
+from ml.serving.online.opening import open_live
+from ml.serving.service import Service
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bundle]:
+    """The planted shop's, with vectors by who buys what; SLATE_HOME is where it lies."""
+    home = tmp_path_factory.mktemp("similar")
+    with pytest.MonkeyPatch.context() as patch, shop.declaring():
+        patch.setenv("SLATE_HOME", str(home))
+        patch.setitem(RETRIEVERS, "companions", "little_market:Companions")
+        features = shop.make_features(home / "features")
+        parts = Sealed(shop.train(features, little_market.RETRIEVERS, rounds=1), *shop.open_store(features))
+        yield open_bundle(seal(parts, shop.lineage("features"), seed=0))
+
+
+@pytest.fixture(scope="module")
+def client(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """The app over the whole service of the one domain."""
+    domain, folder = little_market.plain_shop(), tmp_path_factory.mktemp("shown")
+    live = open_live("retail", now=lambda: NOW)
+
+    def engine(version: int) -> SlateEngine:
+        release = Release.of(domain, version, bundle)
+        return SlateEngine(release, Profiles(release, live), lambda: NOW, PATIENT)
+
+    follower = Follower(domain, lambda: 7, engine)
+    assert follower.look()
+    service = Service(domain, follower, live, ImpressionLog(Path(folder)), lambda: NOW)
+    context = Context({"retail": service}, domains={"retail": domain}, log=RequestLog(StringIO()))
+    with context.threads, TestClient(create_app(context), base_url="http://localhost") as client:
+        yield client
+    service.close()
+
+
+@pytest.mark.parametrize("item", [ITEMS[0], ITEMS[7], ITEMS[-1]])
+def test_the_most_alike_come_first(client, bundle, item):
+    answer = client.get(f"/v1/retail/items/{item}/similar?k=7")
+    assert answer.status_code == 200
+    found = answer.json()["items"]
+    assert [each["item_id"] for each in found] == [each.item_id for each in bundle.similar(item, 7)]
+    assert len({each["item_id"] for each in found} - {item}) == 7
+    scores = [each["score"] for each in found]
+    assert scores == sorted(scores, reverse=True)
+    vectors = bundle.recommender.retrievers["companions"].item_vectors
+    likeness = vectors @ vectors[ITEMS.index(item)]
+    assert scores == pytest.approx([likeness[ITEMS.index(each["item_id"])] for each in found], abs=0.02)
+    others = [likeness[at] for at, name in enumerate(ITEMS) if name != item and name not in answer.text]
+    assert min(scores) >= max(others) - 0.02
+    assert all(each.keys() == SIMILAR["items"][0].keys() for each in found)
+    assert {(each["name"], *each["sources"]) for each in found} == {
+        (f"Item {each['item_id'][1:]}", "companions") for each in found
+    }
+
+
+def test_as_many_as_there_are_and_ten_where_nobody_says(client):
+    assert len(client.get("/v1/retail/items/i003/similar").json()["items"]) == 10
+    assert len(client.get("/v1/retail/items/i003/similar?k=100").json()["items"]) == len(ITEMS) - 1
+
+
+def test_an_item_that_there_is_not_is_named(client):
+    answer = client.get("/v1/retail/items/no%20item/similar")
+    assert (answer.status_code, answer.json()["error"]["field"]) == (404, "item_id")
+    assert "'no item'" in answer.json()["error"]["message"]
