@@ -59,9 +59,11 @@ def _arranged(rows: Sequence[int], asks: Sequence[Ask], requests: Requests, slat
 
     def of(chosen: Ints | None, depth: int) -> Slates:
         taken = slice(start, stop) if chosen is None else start + chosen
-        return Slates(
-            *(np.ascontiguousarray(each[taken, :depth]) for each in (slates.item, slates.score, slates.sources))
+        item, score = (
+            np.ascontiguousarray(slates.item[taken, :depth]),
+            np.ascontiguousarray(slates.score[taken, :depth]),
         )
+        return Slates(item, score, slates.sources[taken, :depth])
 
     # What is barred was not looked for, and must be named for pins, which need not be found.
     exclude = part.without(ragged([asks[row].exclude for row in rows]))
