@@ -216,7 +216,7 @@ class Service:
         """Wait while slates are under way, but not for ever."""
         until = time.monotonic() + PATIENCE
         while not self.batcher.full.idle and time.monotonic() < until:
-            time.sleep(0.001)
+            time.sleep(0.005)
 
     def _take_items(self) -> None:
         """Let the engine know of items that were put since the last look."""

@@ -14,8 +14,7 @@ from ml.serving.http.answers import Answer, Refused, as_json
 from ml.serving.http.context import Context
 from ml.serving.http.docs_page import docs_page
 from ml.serving.http.documentation import ABOUT, OPERATIONS, Operation, components
-from ml.serving.http.front import Front, send_answer
-from ml.serving.http.routes import Endpoint
+from ml.serving.http.front import Endpoint, Front, send_answer
 
 # The page runs nothing and loads nothing.
 _CSP = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'")
@@ -24,7 +23,8 @@ _CSP = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inli
 def create_app(context: Context) -> FastAPI:
     """The app: every route of `OPERATIONS`, and `/docs` and `/openapi.json` about them."""
     app = FastAPI(title="Slate", version="1", description=ABOUT, docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Front, context=context)
+    often = {operation.path.rpartition("/")[2]: operation.endpoint for operation in OPERATIONS if operation.often}
+    app.add_middleware(Front, context=context, often=often)
     app.add_exception_handler(HTTPException, _not_found)
     for operation in OPERATIONS:
         app.router.routes.append(_route(context, operation.endpoint, operation))

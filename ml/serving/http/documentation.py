@@ -5,11 +5,11 @@ from typing import Any
 
 from ml.serving.http import examples
 from ml.serving.http.contract_bodies import EVENT, EVENTS, ITEM
+from ml.serving.http.front import Endpoint
 from ml.serving.http.limits import MAXIMUM_ID, MAXIMUM_K
 from ml.serving.http.reading import schema_of
 from ml.serving.http.routes import (
     SIMILAR,
-    Endpoint,
     delete_user,
     get_health,
     get_metrics,
@@ -45,6 +45,7 @@ class Operation:
         refusals: By status, what they mean.
         parameters: Of the query.
         token: Whether an `Authorization` header is read.
+        often: Whether it comes so often that it is called without routing (see `Front`).
     """
 
     method: str
@@ -58,6 +59,7 @@ class Operation:
     request: tuple[dict[str, Any], dict[str, Any]] | None = None
     parameters: tuple[dict[str, Any], ...] = ()
     token: bool = False
+    often: bool = False
 
     @property
     def plain(self) -> bool:
@@ -146,14 +148,14 @@ OPERATIONS = (
         "POST", "/v1/{domain}/slates", "slate", post_slate, "Recommend one slate",
         "For a user, a session, or nobody known. `propensity` is the probability of the item at its place.",
         (_SLATE, examples.SLATE), {**_REFUSED, **_UNKNOWN, **_TOO_BUSY},
-        (schema_of(SlateBody)[0], examples.SLATE_REQUESTS),
+        (schema_of(SlateBody)[0], examples.SLATE_REQUESTS), often=True,
     ),
     Operation(
         "POST", "/v1/{domain}/events", "events", post_events, "Take events in",
         "One event or a list of at most 1000, all or none. They are durable once this answers; an event that is sent "
         "again with its `event_id` counts once. Without a `session_id`, it belongs to what its user did that day.",
         (_object(accepted={"type": "integer"}, duplicates={"type": "integer"}), examples.RECEIPT),
-        {**_REFUSED, **_UNKNOWN, **_NO_TOKEN, **_CANNOT, **_TOO_BUSY}, (_EVENTS_BODY, examples.EVENTS), token=True,
+        {**_REFUSED, **_UNKNOWN, **_NO_TOKEN, **_CANNOT, **_TOO_BUSY}, (_EVENTS_BODY, examples.EVENTS), token=True, often=True,
     ),
     Operation(
         "GET", f"{_ITEM_PATH}/similar", "similar", get_similar, "Find similar items", "Most alike first.",

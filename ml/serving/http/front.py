@@ -4,7 +4,7 @@ import math
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,11 +15,10 @@ from ml.serving.http.context import Context
 from ml.serving.http.request_log import Entry
 from ml.serving.online.errors import NotDurable, StoreGone
 
-Handler = Callable[[Scope, Receive], Awaitable[Answer]]
+Endpoint = Callable[[Context, Scope, Receive], Awaitable[Answer]]
 UNLIMITED = ("/healthz", "/readyz", "/metrics")
 CLIENT_CLOSED = 499
-SLATES_ROUTE = "/v1/{domain}/slates"
-SLATES = re.compile("/v1/([^/]+)/slates")
+OFTEN = re.compile("/v1/([^/]+)/(slates|events)")  # what is posted thousands of times a second
 
 
 class ClientGone(Exception):
@@ -27,10 +26,17 @@ class ClientGone(Exception):
 
 
 class Front:
-    """Middleware around the whole app."""
+    """Middleware around the whole app.
 
-    def __init__(self, app: ASGIApp, context: Context) -> None:
-        self._app, self._context = app, context
+    Args:
+        app: What answers all other requests.
+        context: Its guards.
+        often: By the last word of their address, endpoints that are called without the app's own routing and layers,
+            which would take as long as all the rest.
+    """
+
+    def __init__(self, app: ASGIApp, context: Context, often: Mapping[str, Endpoint]) -> None:
+        self._app, self._context, self._often = app, context, often
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the app's start and end."""
@@ -58,8 +64,10 @@ class Front:
             self._context.hosts.check(header(scope, b"host"))
             if scope["path"] not in UNLIMITED:
                 self._check_rate(scope)
-            self._check_shield(scope, entry)
-            await self._app(scope, receive, send)
+            if scope["method"] == "POST" and (asked := OFTEN.fullmatch(scope["path"])) is not None:
+                await self._answer_often(scope, receive, send, entry, asked)
+            else:
+                await self._app(scope, receive, send)
         except ClientGone:
             entry.status = CLIENT_CLOSED
         except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, no trace of it leaves
@@ -75,13 +83,12 @@ class Front:
             seconds = max(1, math.ceil(wait))
             raise Refused(429, None, "too many requests", f"Send it again in {seconds} s, and fewer a second.", seconds)
 
-    def _check_shield(self, scope: Scope, entry: Entry) -> None:
-        """Turn a slate away before anything is done for it, where too many are under way."""
-        if self._context.shield.is_full and (asked := SLATES.fullmatch(scope["path"])) is not None:
-            entry.route = SLATES_ROUTE
-            if asked[1] in self._context.services:
-                self._context.metrics.shed.labels(asked[1]).inc()
-                raise self._context.shield.full()
+    async def _answer_often(
+        self, scope: Scope, receive: Receive, send: Send, entry: Entry, asked: re.Match[str]
+    ) -> None:
+        domain, what = asked.groups()
+        entry.route, scope["path_params"] = f"/v1/{{domain}}/{what}", {"domain": domain}
+        await send_answer(send, await self._often[what](self._context, scope, receive))
 
     def _refusal(self, error: Exception, entry: Entry) -> Refused:
         """What the sender is told of an error."""

@@ -1,5 +1,6 @@
 """One line a request on standard error, for machines or for people; never who asked."""
 
+import asyncio
 import sys
 import time
 import traceback
@@ -30,10 +31,12 @@ class RequestLog:
     Args:
         stream: Where to; None: standard error, whichever that is at the time.
         human: For people, in place of JSON.
+        within: Seconds for which lines may wait to be written together: each writing lets other threads go first.
     """
 
-    def __init__(self, stream: TextIO | None = None, *, human: bool = False) -> None:
-        self._stream, self._human = stream, human
+    def __init__(self, stream: TextIO | None = None, *, human: bool = False, within: float = 0.0) -> None:
+        self._stream, self._human, self._within = stream, human, within
+        self._waiting: list[str] = []
 
     def write(self, entry: Entry) -> None:
         """One request."""
@@ -53,11 +56,18 @@ class RequestLog:
         self._line(f"{told}" if self._human else msgspec.json.encode(told).decode())
 
     def _line(self, line: str) -> None:
+        self._waiting.append(line)
+        if not self._within:
+            self.flush()
+        elif len(self._waiting) == 1:
+            asyncio.get_running_loop().call_later(self._within, self.flush)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        lines, self._waiting = "".join(f"{line}\n" for line in self._waiting), []
         stream = self._stream or sys.stderr
-        with suppress(
-            OSError
-        ):  # a full disk under the log, or whoever read it is gone: requests are answered all the same
-            stream.write(f"{line}\n")
+        with suppress(OSError):  # a full disk under the log, or its reader is gone: requests are answered all the same
+            stream.write(lines)
             stream.flush()
 
 

@@ -1,7 +1,7 @@
 """What each address does: from a request to an answer."""
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -21,7 +21,6 @@ from ml.serving.http.service import DomainService
 from ml.serving.http.slate_request import read_slate_request
 from ml.serving.online.errors import NotDurable, StoreGone
 
-Endpoint = Callable[[Context, Scope, Receive], Awaitable[Answer]]
 T = TypeVar("T")
 SIMILAR = 10  # where a request does not say how many
 

@@ -19,6 +19,7 @@ from ml.serving.http.service import DomainService
 from ml.settings import settings
 
 BACKLOG = 2048
+LOG_SECONDS = 0.05  # for which lines of the log wait to be written together
 GRACE_SECONDS = 30  # in which requests under way are finished once the server is told to stop
 
 
@@ -48,11 +49,12 @@ def serve(
     """
     tokens = Tokens(settings().write_token, settings().admin_token)
     tokens.check_host(host)
-    hosts, log = Hosts(host, settings().hosts.split(",")), RequestLog(human=human_log)
+    hosts, log = Hosts(host, settings().hosts.split(",")), RequestLog(human=human_log, within=LOG_SECONDS)
     context = Context(services, tokens=tokens, hosts=hosts, limits=limits or Limits(), log=log)
     with _bound(host, port) as listener, context.threads:
         announce(_address(listener, host))
         _Server(_config(context), stopping).run(sockets=[listener])
+    log.flush()
 
 
 def _config(context: Context, read_seconds: float = READ_SECONDS) -> Config:
