@@ -107,7 +107,7 @@ class Evaluator:
 
     def added(
         self, program: Program, trace: Trace, stops: Ints, moment: Ints, group: Indices, groups: int,
-        onto: tuple[Values, Bools] | None = None,
+        onto: tuple[Values, Bools] | None = None, rows: slice = slice(None),
     ) -> tuple[Values, Bools]:  # fmt: skip
         """Add the events before each row's stop up, by group.
 
@@ -119,13 +119,15 @@ class Evaluator:
             group: (N,) group of each event; -1: none.
             groups: How many there are.
             onto: What was added up before; default: nothing.
+            rows: Whose events are added, from one row to another; default: everybody's.
 
         Returns:
             (G, S) values, (G,) whether any event leaves a trace in the group.
         """
         values, there = onto or (program.blank(groups), np.zeros(groups, bool))
+        first, stop, _ = rows.indices(len(trace))
         aggregate(
-            trace.offsets, stops, moment, group, trace.at, trace.kind, trace.value, trace.quantity, trace.seconds,
+            trace.offsets[first : stop + 1], stops[rows], moment[rows], group, trace.at, trace.kind, trace.value, trace.quantity, trace.seconds,
             trace.discount, trace.place, trace.category, trace.brand, trace.opens_session, trace.opens_pair,
             trace.promoted, trace.private_brand, program.kinds, program.starts, program.members, program.ops,
             program.half_life, self.day_shift, values, there,

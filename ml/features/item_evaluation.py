@@ -1,8 +1,9 @@
 """Features of items at any instant, from the sealed traces of everybody and what happened since."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from ml.features.programs import Program, Values
 from ml.features.trace import Trace
 from ml.features.trace_kernels import derive
 from ml.features.trace_log import TraceLog
+
+TOGETHER = 20_000  # events added up without a pause
+LetOthers = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -30,29 +34,42 @@ class _Everybody:
     evaluator: Evaluator
     parts: tuple[tuple[Trace, Ints], ...]  # a trace, and where each row's events end (R,)
     moment: int
+    let_others: LetOthers
 
     @classmethod
-    def of(cls, evaluator: Evaluator, base: Trace, since: Since | None, moment: int) -> "_Everybody":
+    def of(
+        cls, evaluator: Evaluator, base: Trace, since: Since | None, moment: int, let_others: LetOthers
+    ) -> "_Everybody":
         stops = base.stops(np.full(len(base), moment, np.int64))
         if since is None:
-            return cls(evaluator, ((base, stops),), moment)
+            return cls(evaluator, ((base, stops),), moment, let_others)
         gone = since.replaces[since.replaces >= 0]
         stops[gone] = base.offsets[gone]
         later = since.trace.stops(np.full(len(since.trace), moment, np.int64))
-        return cls(evaluator, ((base, stops), (since.trace, later)), moment)
+        return cls(evaluator, ((base, stops), (since.trace, later)), moment, let_others)
 
     def added(self, program: Program, groups: Sequence[Indices], count: int) -> tuple[Values, Bools]:
         """(G, S) values and (G,) whether there is any event, of events in these groups, an array a part."""
         found = program.blank(count), np.zeros(count, bool)
         for (trace, stops), group in zip(self.parts, groups, strict=True):
             moment = np.full(len(trace), self.moment, np.int64)
-            found = self.evaluator.added(program, trace, stops, moment, group, count, found)
+            for rows in _together(trace.offsets):
+                found = self.evaluator.added(program, trace, stops, moment, group, count, found, rows)
+                self.let_others()
         return found
 
 
+def _together(offsets: Ints) -> Iterator[slice]:
+    """Rows with some events, about as many each time."""
+    bounds = np.searchsorted(offsets, np.arange(0, offsets[-1] + TOGETHER, TOGETHER))
+    ends = np.unique(np.minimum(np.append(bounds, len(offsets) - 1), len(offsets) - 1)).tolist()
+    return (slice(start, stop) for start, stop in pairwise(ends))
+
+
 def item_features(
-    evaluator: Evaluator, log: TraceLog, moment: int, *, since: Since | None = None, only: Indices | None = None
-) -> Floats:
+    evaluator: Evaluator, log: TraceLog, moment: int, *, since: Since | None = None, only: Indices | None = None,
+    let_others: LetOthers = lambda: None,
+) -> Floats:  # fmt: skip
     """Features of items as of just before a moment, in the order of the evaluator's `item_features`.
 
     Args:
@@ -61,14 +78,15 @@ def item_features(
         moment: Microseconds since 1970 UTC.
         since: What happened since; default: nothing.
         only: Numbers of the wanted items; default: all.
+        let_others: Called every few milliseconds: it may wait, where others should go first.
 
     Returns:
         (items, F) or (len(only), F); NaN for an item without any event.
     """
     program = evaluator.programs[ITEM]
     wanted = np.arange(log.items, dtype=np.int32) if only is None else np.asarray(only, np.int32)
-    everybody = _Everybody.of(evaluator, log.trace, since, moment)
-    own = everybody if only is None else _Everybody.of(evaluator, log.of_items(wanted), since, moment)
+    everybody = _Everybody.of(evaluator, log.trace, since, moment, let_others)
+    own = everybody if only is None else _Everybody.of(evaluator, log.of_items(wanted), since, moment, let_others)
     place = np.full(log.items + 1, -1, np.int32)  # the last one is for unknown items
     place[wanted] = np.arange(len(wanted), dtype=np.int32)
     groups = [place[np.where(trace.item < log.items, np.maximum(trace.item, -1), -1)] for trace, _ in own.parts]

@@ -239,7 +239,7 @@ class Service:
 
     def _refresh_items(self) -> None:
         engine = self.engine
-        engine.release.item_features.refresh(self.live, self.clock())
+        engine.release.item_features.refresh(self.live, self.clock(), self._let_others)
 
 
 def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Features as of now: of users from their own traces whenever they did something, of items now and then."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -114,8 +114,13 @@ class ItemRows:
         self.rows: Floats = np.ascontiguousarray(featuring.bundle.snapshot.item)  # (items, F)
         self.as_of = featuring.bundle.snapshot.as_of  # microseconds since 1970 UTC
 
-    def refresh(self, feed: Feed, moment: int) -> int:
+    def refresh(self, feed: Feed, moment: int, let_others: Callable[[], object] = lambda: None) -> int:
         """Take in what happened since the last time, and compute all items as of a moment; how many events were new.
+
+        Args:
+            feed: What happened.
+            moment: Microseconds since 1970 UTC.
+            let_others: Called every few milliseconds: it may wait, so that nobody who asks meanwhile does.
 
         Raises:
             StoreGone: The store does not answer: the rows stay as they are.
@@ -128,7 +133,8 @@ class ItemRows:
         if self._sequence == before and moment - self.as_of < STANDS:
             return 0
         bundle, names = self._featuring.bundle, self._featuring.evaluator.names["item_features"]
-        found = item_features(self._featuring.evaluator, bundle.traces, moment, since=self._since())
+        evaluator, since = self._featuring.evaluator, self._since()
+        found = item_features(evaluator, bundle.traces, moment, since=since, let_others=let_others)
         found = np.concatenate([found, bundle.snapshot.item[len(found) :, : len(names)]])  # items that came later
         facts = bundle.snapshot.item[:, len(names) :].copy()
         facts[:, self._moments()] += (moment - bundle.snapshot.as_of) / DAY_US
