@@ -47,6 +47,11 @@ class Settings(BaseSettings):
         description="Names by which the server may be asked beside localhost and the address that it listens on, "
         "separated by commas, such as slates.example.com.",
     )
+    own_cores: bool = Field(
+        False,
+        description="The server has its cores to itself, as in a container or pinned: what it does beside requests then "
+        "only takes time in which nobody asks.",
+    )
     approval_required: bool = Field(False, description="Ask a person in Airflow before the champion changes.")
 
     def domain_path(self, room: str, domain: str) -> Path:

@@ -1,11 +1,9 @@
 """One domain being served: the champion's engine, what happens now, what was shown, and the threads beside requests."""
 
 import json
-import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +11,7 @@ from ml.data.new_items import NewItem
 from ml.domains import Domain
 from ml.errors import BadInput, RunFailed
 from ml.logs import get_logger
+from ml.serving.beside import Beside
 from ml.serving.contract import ServedSlate, SlateRequest
 from ml.serving.engine.arriving import with_items
 from ml.serving.engine.batching import Batcher
@@ -23,7 +22,6 @@ from ml.serving.events import LiveEvent
 from ml.serving.impressions import ImpressionLog
 from ml.serving.items import kept_items
 from ml.serving.online.contract import ANONYMOUS, user_key
-from ml.serving.online.errors import StoreGone
 from ml.serving.online.live import Live, LiveView, Receipt
 
 ITEMS_EVERY = 30.0  # seconds between two computations of all items' features
@@ -36,31 +34,6 @@ PATIENCE = 0.05  # seconds for which what is done beside requests waits for them
 TOGETHER = 8  # users whose candidates are found by one call
 MOST_PREPARED = 2_000  # users whose candidates may wait to be found anew
 log = get_logger(__name__)
-
-
-class Beside:
-    """A thread of the lowest priority for what must not make a request wait: `step` is called again and again."""
-
-    def __init__(self, name: str, every: float, step: Callable[[], object]) -> None:
-        self._every, self._step, self._stop = every, step, threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"slate-{name}", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop after the step under way."""
-        self._stop.set()
-        self._thread.join(5)
-
-    def _run(self) -> None:
-        with suppress(OSError, AttributeError):  # a thread has a priority of its own on Linux alone
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
-        while not self._stop.wait(self._every):
-            try:
-                self._step()
-            except StoreGone:
-                continue  # it is asked again
-            except Exception:
-                log.exception("beside requests, %s failed", self._thread.name)
 
 
 class Service:

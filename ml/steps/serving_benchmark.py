@@ -26,6 +26,7 @@ from ml.steps.serving_limit import measure_limit
 from ml.steps.serving_mlflow import measure_mlflow
 from ml.steps.serving_phases import Freshness, overload, swap
 from ml.steps.serving_process import (
+    OWN_CORE,
     Server,
     cores,
     free_port,
@@ -137,9 +138,9 @@ class _Measured:
         return found
 
     def _server(self, name: str, on: Sequence[int], *more: str) -> Any:
-        return serving(
-            slate_command(self.plan.domain, *more), on, self.home / f"{name}.log", {"SLATE_HOME": str(self.home)}
-        )
+        alone = OWN_CORE if list(on) != list(self.on[:1]) else {}  # the first one is the generator's too
+        environment = {"SLATE_HOME": str(self.home), **alone}
+        return serving(slate_command(self.plan.domain, *more), on, self.home / f"{name}.log", environment)
 
     def _load(self, trials: Trials, rate: float, share: float) -> Document:
         rounds = [trials.measure(rate * share) for _ in range(self.plan.rounds)]

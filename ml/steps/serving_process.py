@@ -30,6 +30,7 @@ UNPREPARED = re.compile(r'slate_fact\{[^}]*name="unprepared"[^}]*\} (\S+)')
 GRACE_SECONDS = 15.0
 PAUSE_SECONDS = 0.005  # between two looks
 ONE_THREAD = dict.fromkeys(("SLATE_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+OWN_CORE = {"SLATE_OWN_CORES": "true"}  # for a server that is pinned to one that nobody else is on
 
 
 @dataclass(frozen=True)

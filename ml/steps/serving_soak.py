@@ -20,7 +20,7 @@ from ml.serving.load.summary import OK, summarise
 from ml.serving.load.traffic import People, Traffic
 from ml.steps.measuring import machine
 from ml.steps.serving_home import measured_home, move, twin_of
-from ml.steps.serving_process import Server, ask, cores, on_cores, serving, slate_command, wait_for
+from ml.steps.serving_process import OWN_CORE, Server, ask, cores, on_cores, serving, slate_command, wait_for
 from ml.steps.serving_trials import Document, Trials, mixed
 from ml.tracking import registry
 
@@ -78,7 +78,8 @@ def bench_soak(soak: Soak) -> Document:
 
 
 def _server(domain: str, home: Path) -> Any:
-    return serving(slate_command(domain), cores()[-1:], home / "server.log", {"SLATE_HOME": str(home)})
+    environment = {"SLATE_HOME": str(home), **OWN_CORE}
+    return serving(slate_command(domain), cores()[-1:], home / "server.log", environment)
 
 
 def run_minutes(
