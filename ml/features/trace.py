@@ -132,6 +132,11 @@ class Trace:
             name[order],
         )
 
+    def widened(self, rows: int) -> "Trace":
+        """The same with further users at the end, who did nothing; `rows` in all."""
+        more = np.full(rows - len(self), self.offsets[-1])
+        return replace(self, offsets=np.concatenate([self.offsets, more]))
+
     def _ranges(self, starts: Ints, stops: Ints) -> "Trace":
         return self._at(*take_ranges(starts, stops))
 

@@ -110,6 +110,8 @@ class ItemRows:
     def __init__(self, featuring: Featuring) -> None:
         self._featuring = featuring
         self._happened: dict[str, list[LiveEvent]] = {}
+        self._live: Trace | None = None  # of those users, a row each; all but what is fresh
+        self._fresh: list[LiveEvent] = []
         self._sequence = 0
         self.rows: Floats = np.ascontiguousarray(featuring.bundle.snapshot.item)  # (items, F)
         self.as_of = featuring.bundle.snapshot.as_of  # microseconds since 1970 UTC
@@ -129,6 +131,7 @@ class ItemRows:
         while part := feed.since(self._sequence, PART):
             for sequence, event in part:
                 self._happened.setdefault(user_key(event), []).append(event)
+                self._fresh.append(event)
                 self._sequence = sequence
         if self._sequence == before and moment - self.as_of < STANDS:
             return 0
@@ -144,20 +147,22 @@ class ItemRows:
     def take_over(self, before: "ItemRows") -> None:
         """Go on from where the rows of fewer items stand."""
         self._happened, self._sequence, self.as_of = before._happened, before._sequence, before.as_of
+        self._fresh = [event for events in self._happened.values() for event in events]  # of items then unknown, too
         self.rows = np.concatenate([before.rows, self.rows[len(before.rows) :]])
 
     def _since(self) -> Since | None:
-        """The whole traces of those who did something since the sealing."""
+        """The whole traces of those who did something since the sealing; what was described before is not again."""
         if not self._happened:
             return None
-        bundle, keys = self._featuring.bundle, list(self._happened)
-        users = bundle.users.encode(np.array(keys, object)).astype(np.int64)
-        events = [event for key in keys for event in self._happened[key]]
-        row = [number for number, key in enumerate(keys) for _ in self._happened[key]]
-        item = bundle.items.encode(np.array([event.item_id for event in events], object))
-        live = self._featuring.describing.trace(len(keys), row, item, events)
+        bundle, rows = self._featuring.bundle, {key: row for row, key in enumerate(self._happened)}
+        row, items = [rows[user_key(event)] for event in self._fresh], [event.item_id for event in self._fresh]
+        item = bundle.items.encode(np.array(items, object))
+        fresh = self._featuring.describing.trace(len(rows), row, item, self._fresh)
+        self._live = fresh if self._live is None else self._live.widened(len(rows)).merged(fresh)
+        self._fresh = []
+        users = bundle.users.encode(np.array(list(rows), object)).astype(np.int64)
         sealed: Trace = bundle.traces.trace.take(users)
-        return Since(sealed.merged(live), users)
+        return Since(sealed.merged(self._live), users)
 
     def _moments(self) -> list[int]:
         """The columns of facts that are days since a moment, among those that models read."""
