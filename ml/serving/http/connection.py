@@ -6,6 +6,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ml.serving.http.answers import Refused
+from ml.serving.http.door import Door
 
 READ_SECONDS = 10.0  # from the first byte of a request to its last
 IDLE_SECONDS = 30  # between two requests, and until the first
@@ -18,6 +19,7 @@ class Connection(HttpToolsProtocol):
 
     read_seconds = READ_SECONDS
     maximum_connections = MAXIMUM_CONNECTIONS
+    door: Door | None = None
     _deadline: asyncio.TimerHandle | None = None
     _head = 0  # bytes since the request began, or since the last one ended
     _in_head = True
@@ -38,6 +40,8 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of a request came."""
+        if self._turned_away(data):
+            return
         if self._head > MAXIMUM_HEAD:
             self._refuse(Refused(431, None, "address and headers are too long", "Send a shorter request."))
             return
@@ -73,6 +77,19 @@ class Connection(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Nobody asked anything for a while."""
         self._close()
+
+    def _turned_away(self, data: bytes) -> bool:
+        """Whether what came was answered at the door."""
+        between = self._deadline is None and self._head == 0 and self._nothing_under_way() and not self.pipeline
+        if self.door is None or not between or self.flow.write_paused or self.transport.is_closing():
+            return False
+        answer = self.door.answer(data)
+        if answer is None:
+            return False
+        self.transport.write(answer)
+        self._unset_keepalive_if_required()
+        self._wait_idle()
+        return True
 
     def _begin(self) -> None:
         if self._deadline is None:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from ml.serving.http.answers import Refused
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 _BEARER = "bearer "
+SHUT_SECONDS = 0.02  # for which nobody is let in after somebody was turned away: what queues keeps the engine busy
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s\[\]/@:]+?)\.?)(?::\d*)?", re.IGNORECASE)
 _REMEMBERED, _LONGEST = 1024, 256  # spellings of the header, and characters of one
 
@@ -156,20 +158,32 @@ class Shield:
     def __init__(self, maximum: int, retry_after: int) -> None:
         self._maximum, self._retry_after = maximum, retry_after
         self.under_way = 0
+        self._shut_until = 0.0
 
     @property
     def is_full(self) -> bool:
         """Whether as many are under way as may be."""
         return self.under_way >= self._maximum
 
+    @property
+    def is_shut(self) -> bool:
+        """Whether somebody was turned away a moment ago: whoever comes now would be too."""
+        return time.monotonic() < self._shut_until
+
     def check(self) -> None:
         """Raise `Shed` where too many are under way."""
         if self.is_full:
-            raise self.full()
+            raise self.turn_away()
 
-    def full(self) -> Shed:
-        """What is said to whoever is turned away."""
+    @property
+    def said(self) -> Shed:
+        """What whoever is turned away is told."""
         return Shed(503, None, "too many slates are under way", "Send the request again later.", self._retry_after)
+
+    def turn_away(self) -> Shed:
+        """Turn somebody away, and whoever comes in the next moment without reading what they send."""
+        self._shut_until = time.monotonic() + SHUT_SECONDS
+        return self.said
 
     @contextmanager
     def one(self) -> Iterator[None]:

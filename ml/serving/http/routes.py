@@ -36,7 +36,7 @@ async def post_slate(context: Context, scope: Scope, receive: Receive) -> Answer
             return await _slate(context, service, scope["entry"], body)
     except Overloaded as error:
         context.metrics.shed.labels(service.domain).inc()
-        raise context.shield.full() from error
+        raise context.shield.turn_away() from error
     except Shed:
         context.metrics.shed.labels(service.domain).inc()
         raise

@@ -12,6 +12,7 @@ from ml.errors import BadInput
 from ml.serving.http.app import create_app
 from ml.serving.http.connection import IDLE_SECONDS, READ_SECONDS, Connection
 from ml.serving.http.context import Context
+from ml.serving.http.door import Door
 from ml.serving.http.limits import Limits
 from ml.serving.http.protection import Hosts, Tokens
 from ml.serving.http.request_log import RequestLog
@@ -58,7 +59,8 @@ def serve(
 
 
 def _config(context: Context, read_seconds: float = READ_SECONDS) -> Config:
-    connection = type("TimedConnection", (Connection,), {"read_seconds": read_seconds})
+    changed = {"read_seconds": read_seconds, "door": Door(context)}
+    connection = type("ThisServersConnection", (Connection,), changed)
     return Config(
         create_app(context),
         http=connection,

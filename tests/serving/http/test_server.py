@@ -30,6 +30,7 @@ class Running:
     def __init__(self, shop, log, read_seconds=0.3, idle_seconds=0.3):
         self.stopping = threading.Event()
         context = Context({"shop": shop}, domains={"shop": SHOP}, log=RequestLog(log))
+        self.shield = context.shield
         config = server._config(context, read_seconds)
         config.timeout_keep_alive = idle_seconds
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -193,3 +194,18 @@ def test_sigterm_ends_it_and_serve_returns():
         child.send_signal(signal.SIGTERM)
         assert child.stdout.read() == "returned\n"
         assert child.wait(20) == 0
+
+
+def test_a_connection_that_was_turned_away_at_the_door_stays_open_for_the_next_request(running):
+    with running.connect() as connection:
+        running.shield.turn_away()
+        connection.sendall(WHOLE)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 503 ")
+        running.shield._shut_until = 0.0
+        connection.sendall(WHOLE)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        time.sleep(0.1)
+        running.shield.turn_away()
+        connection.sendall(WHOLE)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 503 ")
+        assert until_closed(connection)[0] == b""  # as any connection on which nothing comes

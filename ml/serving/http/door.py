@@ -1,0 +1,45 @@
+"""Turning requests away before they are read: under a flood, reading them would take the time of answering others."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from ml.serving.http.context import Context
+
+_SLATE = re.compile(rb"POST /v1/([a-z0-9_]+)/slates HTTP/1\.1\r\n")
+_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,9})\r\n", re.IGNORECASE)
+_CLOSES = re.compile(rb"\r\n(connection: *close|expect:|transfer-encoding:)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Door:
+    """Looks at the bytes that come on a connection on which nothing is under way."""
+
+    context: Context
+
+    def answer(self, data: bytes) -> bytes | None:
+        """The whole response to a request for a slate that comes while others are turned away; None: read it.
+
+        Only what is beyond doubt is answered here: one whole request, on a connection that stays open.
+        """
+        shield = self.context.shield
+        if not shield.is_shut or (asked := _SLATE.match(data)) is None:
+            return None
+        head = data.find(b"\r\n\r\n") + 4
+        length = _LENGTH.search(data, 0, head)
+        domain = asked[1].decode()
+        if head < 4 or length is None or head + int(length[1]) != len(data) or _CLOSES.search(data, 0, head):
+            return None
+        if domain not in self.context.services:
+            return None
+        self.context.metrics.shed.labels(domain).inc()
+        return self._turned_away
+
+    @cached_property
+    def _turned_away(self) -> bytes:
+        answer = self.context.shield.said.answer()
+        headers = b"".join(b"%b: %b\r\n" % header for header in answer.headers)
+        head = b"content-type: application/json\r\n%bcontent-length: %d\r\n\r\n" % (headers, len(answer.body))
+        return STATUS_LINE[answer.status] + head + answer.body
