@@ -17,6 +17,8 @@ from ml.serving.contract import Overloaded, ServedSlate, SlateRequest
 from ml.serving.engine.engine import SlateEngine
 
 MOST = 32  # requests answered together
+LONGEST = 0.025  # seconds that a batch should take at most: whoever comes meanwhile waits for it
+FULL_SHARE, CHEAP_SHARE = 0.4, 0.2  # of the budget, for which a request may queue for either way to a slate
 HUNG = 1.0  # seconds after which a batch that has not come back is given up
 MOST_HUNG = 4  # threads that may hang before only the cheap path is left
 log = get_logger(__name__)
@@ -61,7 +63,12 @@ class Lane:
         """Seconds that a request would wait before its batch begins."""
         began, queued = self.began, len(self._queue)
         left = 0.0 if began is None else max(self._expected(self._size) - (time.perf_counter() - began), 0.0)
-        return left + queued // MOST * self.start + queued * self.pace
+        return left + queued // self.most * self.start + queued * self.pace
+
+    @property
+    def most(self) -> int:
+        """Requests answered together, as fast as that goes of late."""
+        return max(1, min(MOST, int((LONGEST - self.start) / max(self.pace, 1e-6))))
 
     def _expected(self, size: int) -> float:
         """Seconds that a batch of so many takes."""
@@ -124,7 +131,8 @@ class Lane:
         with self._wake:
             while generation == self._generation:
                 batch: list[Waiting] = []
-                while self._queue and len(batch) < MOST:
+                most = self.most
+                while self._queue and len(batch) < most:
                     waiting = self._queue.popleft()
                     if not waiting.future.done():  # the others were answered by the cheap path
                         batch.append(waiting)
@@ -190,8 +198,8 @@ class Batcher:
         loop, budget = asyncio.get_running_loop(), self._engine().budget.whole / 1_000
         waiting = Waiting(request, loop.create_future())
         self.full.look_after()
-        if self.full.overdue(budget) or self.full.delay > budget / 2:
-            if self.cheap.delay > budget:
+        if self.full.overdue(budget) or self.full.delay > FULL_SHARE * budget:
+            if self.cheap.delay > CHEAP_SHARE * budget:
                 raise Overloaded("too much is asked at once")
             self.cheap.put(waiting)
             return _timed(await waiting.future, waiting)
