@@ -27,6 +27,16 @@ def stand_back() -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
+def let_the_loop_first() -> None:
+    """Let this thread, which makes slates, wait for the one that talks to clients, on cores of the server's own.
+
+    Under a flood, those who are turned away must not wait for those who are answered, nor they for each other.
+    """
+    with suppress(OSError, AttributeError):
+        if settings().own_cores:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+
+
 class Beside:
     """A thread that stands back and calls `step` again and again."""
 

@@ -1,7 +1,7 @@
 """Dynamic micro-batches: what queues while the engine works is answered together, by one call of the ranker.
 
 Nobody waits for company: an idle engine takes a single request at once. A request that the engine has not answered
-within the budget is answered by the cheap path, and so is one that would have to queue longer than that.
+in good time is answered by the cheap path, and so is one that would have to queue longer than that.
 """
 
 import asyncio
@@ -13,12 +13,14 @@ from dataclasses import dataclass, field, replace
 
 from ml.errors import BadInput
 from ml.logs import get_logger
+from ml.serving.beside import let_the_loop_first
 from ml.serving.contract import Overloaded, ServedSlate, SlateRequest
 from ml.serving.engine.engine import SlateEngine
 
 MOST = 32  # requests answered together
 LONGEST = 0.025  # seconds that a batch should take at most: whoever comes meanwhile waits for it
 FULL_SHARE, CHEAP_SHARE = 0.4, 0.2  # of the budget, for which a request may queue for either way to a slate
+PATIENT_SHARE = 0.9  # of the budget, after which the cheap way has to do: it takes some time itself
 HUNG = 1.0  # seconds after which a batch that has not come back is given up
 MOST_HUNG = 4  # threads that may hang before only the cheap path is left
 log = get_logger(__name__)
@@ -112,6 +114,7 @@ class Lane:
         threading.Thread(target=self._work, args=(generation,), name=f"slate-{self.name}", daemon=True).start()
 
     def _work(self, generation: int) -> None:
+        let_the_loop_first()
         while batch := self._next(generation):
             answers = self._answers(batch)
             if not self._done(generation, len(batch)):
@@ -198,13 +201,13 @@ class Batcher:
         loop, budget = asyncio.get_running_loop(), self._engine().budget.whole / 1_000
         waiting = Waiting(request, loop.create_future())
         self.full.look_after()
-        if self.full.overdue(budget) or self.full.delay > FULL_SHARE * budget:
+        if self.full.overdue(PATIENT_SHARE * budget) or self.full.delay > FULL_SHARE * budget:
             if self.cheap.delay > CHEAP_SHARE * budget:
                 raise Overloaded("too much is asked at once")
             self.cheap.put(waiting)
             return _timed(await waiting.future, waiting)
         self.full.put(waiting)
-        timer = loop.call_later(budget, self._out_of_time, waiting)
+        timer = loop.call_later(PATIENT_SHARE * budget, self._out_of_time, waiting)
         try:
             return _timed(await waiting.future, waiting)
         finally:
@@ -219,6 +222,9 @@ class Batcher:
         if waiting.future.done():
             return
         self.late += 1
+        if self.cheap.delay > CHEAP_SHARE * self._engine().budget.whole / 1_000:
+            _deliver([waiting], [Overloaded("too much is asked at once")])
+            return
         try:
             self.cheap.put(waiting)
         except RuntimeError:  # its thread is gone, but who came before the end is still answered
