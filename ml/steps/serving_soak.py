@@ -20,7 +20,17 @@ from ml.serving.load.summary import OK, summarise
 from ml.serving.load.traffic import People, Traffic
 from ml.steps.measuring import machine
 from ml.steps.serving_home import measured_home, move, twin_of
-from ml.steps.serving_process import OWN_CORE, Server, ask, cores, on_cores, serving, slate_command, wait_for
+from ml.steps.serving_process import (
+    OWN_CORE,
+    Server,
+    ask,
+    cores,
+    on_cores,
+    serving,
+    slate_command,
+    wait_for,
+    wait_until_prepared,
+)
 from ml.steps.serving_trials import Document, Trials, mixed
 from ml.tracking import registry
 
@@ -65,6 +75,7 @@ def bench_soak(soak: Soak) -> Document:
 
         with on_cores(cores()[:1]), _server(soak.domain, home) as server:
             wait_for(server, home / "server.log", "POST", f"/v1/{soak.domain}/slates", traffic.bodies[0])
+            wait_until_prepared(server)
             trials = Trials((server.address,), mixed(traffic), TRIAL_SECONDS, count(soak.seed))
             rate = soak.rate or SHARE * trials.saturation()
             if not rate:
