@@ -11,9 +11,10 @@ from little_market import USERS, engine_of
 
 from ml.errors import BadInput
 from ml.serving.contract import SlateRequest
-from ml.serving.engine import batching
-from ml.serving.engine.batching import Batcher, Lane
+from ml.serving.engine import batching, lane
+from ml.serving.engine.batching import Batcher
 from ml.serving.engine.engine import Budget, SlateEngine
+from ml.serving.engine.lane import Lane
 
 BUDGET = 200.0  # milliseconds; machines that test are busy
 CHEAP = 0.25  # seconds that the cheap path may take on a busy machine; idle, it takes a few milliseconds
@@ -64,7 +65,7 @@ async def timed(batcher, request):
 
 
 def test_what_queues_is_answered_together(market, monkeypatch):
-    monkeypatch.setattr(batching, "LONGEST", 600.0)
+    monkeypatch.setattr(lane, "LONGEST", 600.0)
     gate = threading.Event()
 
     async def ask(batcher):
@@ -85,7 +86,7 @@ def test_what_queues_is_answered_together(market, monkeypatch):
 
 
 def test_a_ranker_that_hangs_costs_the_budget_and_no_more(market, monkeypatch):
-    monkeypatch.setattr(batching, "HUNG", 0.3)
+    monkeypatch.setattr(lane, "HUNG", 0.3)
     before = threads()
 
     async def ask(batcher):
@@ -116,20 +117,20 @@ def test_a_ranker_that_hangs_costs_the_budget_and_no_more(market, monkeypatch):
 
 
 def test_four_threads_that_hang_leave_the_cheap_path(market, monkeypatch):
-    monkeypatch.setattr(batching, "HUNG", 0.02)
+    monkeypatch.setattr(lane, "HUNG", 0.02)
 
     async def ask(batcher):
-        for _ in range(batching.MOST_HUNG):
+        for _ in range(lane.MOST_HUNG):
             slate, _ = await timed(batcher, asked())
             assert slate.degraded is not None
             await asyncio.sleep(0.03)
             batcher.full.look_after()
-        assert batcher.full._hung == batching.MOST_HUNG
+        assert batcher.full._hung == lane.MOST_HUNG
         for _ in range(5):
             slate, took = await timed(batcher, asked())
             assert slate.degraded is not None
             assert took < CHEAP
-        assert len(engine.batches) == batching.MOST_HUNG
+        assert len(engine.batches) == lane.MOST_HUNG
         engine.gate.set()
         while batcher.full._hung:
             await asyncio.sleep(0.005)
@@ -252,12 +253,12 @@ def test_who_no_longer_waits_is_not_answered(market):
 
 
 def test_what_a_batch_takes_is_learnt_apart_from_what_each_of_its_slates_takes():
-    lane, rng = Lane("learning", lambda requests: [None for _ in requests]), np.random.default_rng(0)
+    learning, rng = Lane("learning", lambda requests: [None for _ in requests]), np.random.default_rng(0)
     try:
         for size in rng.integers(1, 33, 3_000).tolist():
-            lane._learn(size, 0.004 + 0.0013 * size)
-        assert lane.start == pytest.approx(0.004, rel=0.2)
-        assert lane.pace == pytest.approx(0.0013, rel=0.05)
-        assert lane.delay == 0
+            learning._learn(size, 0.004 + 0.0013 * size)
+        assert learning.start == pytest.approx(0.004, rel=0.2)
+        assert learning.pace == pytest.approx(0.0013, rel=0.05)
+        assert learning.delay == 0
     finally:
-        lane.close()
+        learning.close()

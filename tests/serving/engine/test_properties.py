@@ -15,7 +15,7 @@ from ml.reranking.choice import Choice
 from ml.reranking.eligibility import decide
 from ml.retrieval.contract import top_k
 from ml.serving.contract import SessionEvent, SlateRequest
-from ml.serving.engine import batching, retrieving
+from ml.serving.engine import batching, lane, retrieving
 
 MOMENT = NOW + 2 * DAY
 STRANGE = ["i999", "", "Ünïcode\u0000"]
@@ -122,7 +122,7 @@ def test_slates_through_the_queue(market, batch, events, most):
             batcher.close()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batching, "MOST", most)
+        patch.setattr(lane, "MOST", most)
         slates = asyncio.run(ask())
     for asked, slate in zip(batch, slates, strict=True):
         assert (slate.placement, slate.user_id) == (asked.placement, asked.user_id)
