@@ -73,7 +73,8 @@ def bench_soak(soak: Soak) -> Document:
         def swap() -> None:
             move(soak.domain, versions[next(moves) % len(versions)])
 
-        with on_cores(cores()[:1]), _server(soak.domain, home) as server:
+        on = cores()
+        with on_cores(on[:1]), _server(soak.domain, home, on[-1:]) as server:
             wait_for(server, home / "server.log", "POST", f"/v1/{soak.domain}/slates", traffic.bodies[0])
             wait_until_prepared(server)
             trials = Trials((server.address,), mixed(traffic), TRIAL_SECONDS, count(soak.seed))
@@ -88,9 +89,9 @@ def bench_soak(soak: Soak) -> Document:
     }  # fmt: skip
 
 
-def _server(domain: str, home: Path) -> Any:
+def _server(domain: str, home: Path, on: Sequence[int]) -> Any:
     environment = {"SLATE_HOME": str(home), **OWN_CORE}
-    return serving(slate_command(domain), cores()[-1:], home / "server.log", environment)
+    return serving(slate_command(domain), on, home / "server.log", environment)
 
 
 def run_minutes(

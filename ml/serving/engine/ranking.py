@@ -77,5 +77,6 @@ def remember(asks: Sequence[Ask], slates: Slates, missing: Sequence[Collection[s
         if missing[row]:
             continue
         depth = ask.plan.policy.reranker.policy.pool
-        pool = Pool(slates.item[row, :depth], slates.score[row, :depth], slates.sources[row, :depth])
-        ask.profile.pools[ask.plan.name] = pool
+        item, score, sources = slates.item[row, :depth], slates.score[row, :depth], slates.sources[row, :depth]
+        # Copies: a view would keep the arrays of the whole batch.
+        ask.profile.pools[ask.plan.name] = Pool(item.copy(), score.copy(), sources.copy())

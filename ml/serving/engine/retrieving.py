@@ -16,7 +16,7 @@ from ml.serving.engine.profile import Found, Session
 from ml.serving.engine.release import Release
 
 SPARE = 50  # found beyond a retriever's quota, so that leaving some out of them asks nobody again
-MOST_FOUND = 2_000  # answers kept with one profile, or for everybody: each session has some of its own
+MOST_SHARED, MOST_OWN = 2_000, 40  # answers kept for everybody, and with one profile: each session has some of its own
 log = get_logger(__name__)
 
 Told = Callable[[str, Exception], None]  # hears of a retriever that failed
@@ -134,14 +134,20 @@ def _keep(
     release: Release, name: str, model: Retriever, asks: Sequence[Ask], rows: Sequence[int], found: Sequence[Found]
 ) -> None:
     """Keep what was found with the profiles, and for everybody where it is the same for all."""
-    kept: list[dict[Any, Found]] = [release.shared, *(asks[row].profile.found for row in rows)]
-    for known in kept:
-        if len(known) >= MOST_FOUND:
-            known.clear()
+    _make_room(release.shared, MOST_SHARED)
+    for row in rows:
+        _make_room(asks[row].profile.found, MOST_OWN)
     for row, each in zip(rows, found, strict=True):
         asks[row].profile.found[_key(model, name, asks[row])] = each
         if (shared := _shared_key(model, name, asks[row])) is not None:
             release.shared[shared] = each
+
+
+def _make_room(known: dict[Any, Found], most: int) -> None:
+    """Forget what was found for sessions, of which there are new ones all the time, where much is kept."""
+    if len(known) >= most:
+        for key in [key for key in list(known) if key[-1]]:
+            known.pop(key, None)
 
 
 def _stacked(
