@@ -1,5 +1,7 @@
 """The index of item vectors: exact when small, lists when large, never published when it finds too little."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,16 @@ def test_a_bundle_is_measured_on_its_own_vectors(bundle):
     rows = measure_bundle(bundle)
     assert {row["vectors"] for row in rows} == {len(bundle.items)}
     assert [row["recall"] for row in rows if row["index"] == "exact"] == [1]
+
+
+def test_a_bundle_asks_its_index_for_the_retriever_whose_vectors_it_holds(bundle):
+    requests = bundle.requests(np.arange(6, dtype=np.int32))
+    model = bundle.recommender.retrievers["planted"]
+    assert bundle.nearest("planted", requests, 5) is None  # so few vectors are searched exactly anyway
+    described = {**bundle.manifest["index"], "kind": "ivf"}
+    listed = replace(bundle, manifest={**bundle.manifest, "index": described})
+    lists = ListIndex.of(model.item_vectors)
+    listed.__dict__["_index"] = lists.reading(1.0), model.item_vectors
+    assert listed.nearest("popularity", requests, 5) is None
+    found, exact = listed.nearest("planted", requests, 5), ExactIndex(model.item_vectors)
+    np.testing.assert_allclose(found.score, exact.search(model.user_vectors(requests), 5).score, atol=1e-6)

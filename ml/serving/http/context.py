@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ml.domains import DOMAINS, Domain
+from ml.serving.beside import let_the_loop_first
 from ml.serving.http.answers import Refused
 from ml.serving.http.limits import Limits
 from ml.serving.http.metrics import Metrics
@@ -41,12 +42,14 @@ class Context:
     shield: Shield = field(init=False)
     rates: RateLimit = field(init=False)
     threads: ThreadPoolExecutor = field(init=False)
+    slow: ThreadPoolExecutor = field(init=False)  # for what takes many times as long as a slate
 
     def __post_init__(self) -> None:
         limits = self.limits
         object.__setattr__(self, "shield", Shield(limits.slates, limits.retry_after))
         object.__setattr__(self, "rates", RateLimit(limits.per_second, limits.burst, limits.clients))
         object.__setattr__(self, "threads", ThreadPoolExecutor(limits.threads, "slate-http"))
+        object.__setattr__(self, "slow", ThreadPoolExecutor(1, "slate-slow", initializer=let_the_loop_first))
 
     def service(self, domain: str) -> DomainService:
         """The service of a domain; raises `Refused` (404) for one that is not served."""
@@ -58,6 +61,7 @@ class Context:
     def _served(self) -> str:
         return ", ".join(sorted(self.services))
 
-    async def in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
-        """A blocking call, away from the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, partial(call, *arguments))
+    async def in_thread(self, call: Callable[..., T], *arguments: Any, slow: bool = False) -> T:
+        """A blocking call, away from the event loop; slow ones one after the other."""
+        threads = self.slow if slow else self.threads
+        return await asyncio.get_running_loop().run_in_executor(threads, partial(call, *arguments))

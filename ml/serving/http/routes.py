@@ -98,7 +98,7 @@ async def put_item(context: Context, scope: Scope, receive: Receive) -> Answer:
     context.tokens.check("admin", header(scope, b"authorization"))
     item_id = _id(scope, "item_id")
     fields = read_item(await read_body(scope, receive, context.limits.body))
-    return as_json(await _done(context, service.put_item, item_id, fields))
+    return as_json(await _done(context, service.put_item, item_id, fields, slow=True))
 
 
 async def delete_user(context: Context, scope: Scope, _: Receive) -> Answer:
@@ -146,10 +146,10 @@ def _service(context: Context, scope: Scope) -> DomainService:
     return service
 
 
-async def _done(context: Context, call: Callable[..., T], *arguments: Any) -> T:
+async def _done(context: Context, call: Callable[..., T], *arguments: Any, slow: bool = False) -> T:
     """A blocking call; raises `Refused` (409) where what is served cannot do it, such as embed a new item."""
     try:
-        return await context.in_thread(call, *arguments)
+        return await context.in_thread(call, *arguments, slow=slow)
     except (NotDurable, StoreGone):
         raise
     except RunFailed as error:

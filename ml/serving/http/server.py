@@ -52,7 +52,7 @@ def serve(
     tokens.check_host(host)
     hosts, log = Hosts(host, settings().hosts.split(",")), RequestLog(human=human_log, within=LOG_SECONDS)
     context = Context(services, tokens=tokens, hosts=hosts, limits=limits or Limits(), log=log)
-    with _bound(host, port) as listener, context.threads:
+    with _bound(host, port) as listener, context.threads, context.slow:
         announce(_address(listener, host))
         _Server(_config(context), stopping).run(sockets=[listener])
     log.flush()

@@ -35,6 +35,7 @@ def make_context(shop: CountingShop, log: io.StringIO) -> Iterator[Callable[...,
     yield make
     for each in made:
         each.threads.shutdown()
+        each.slow.shutdown()
 
 
 @pytest.fixture
