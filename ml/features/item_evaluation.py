@@ -21,7 +21,7 @@ LetOthers = Callable[[], object]
 
 @dataclass(frozen=True)
 class Since:
-    """The whole traces, sealed events and later ones, of users who did something since the log was sealed."""
+    """The whole traces, sealed events and later ones, of some who did something since the log was sealed."""
 
     trace: Trace  # of L users
     replaces: Ints  # (L,) row of the log that each stands for; -1: of nobody
@@ -38,15 +38,14 @@ class _Everybody:
 
     @classmethod
     def of(
-        cls, evaluator: Evaluator, base: Trace, since: Since | None, moment: int, let_others: LetOthers
+        cls, evaluator: Evaluator, base: Trace, since: Sequence[Since], moment: int, let_others: LetOthers
     ) -> "_Everybody":
-        stops = base.stops(np.full(len(base), moment, np.int64))
-        if since is None:
-            return cls(evaluator, ((base, stops),), moment, let_others)
-        gone = since.replaces[since.replaces >= 0]
-        stops[gone] = base.offsets[gone]
-        later = since.trace.stops(np.full(len(since.trace), moment, np.int64))
-        return cls(evaluator, ((base, stops), (since.trace, later)), moment, let_others)
+        stops, parts = base.stops(np.full(len(base), moment, np.int64)), []
+        for each in since:
+            gone = each.replaces[each.replaces >= 0]
+            stops[gone] = base.offsets[gone]
+            parts.append((each.trace, each.trace.stops(np.full(len(each.trace), moment, np.int64))))
+        return cls(evaluator, ((base, stops), *parts), moment, let_others)
 
     def added(self, program: Program, groups: Sequence[Indices], count: int) -> tuple[Values, Bools]:
         """(G, S) values and (G,) whether there is any event, of events in these groups, an array a part."""
@@ -67,7 +66,7 @@ def _together(offsets: Ints) -> Iterator[slice]:
 
 
 def item_features(
-    evaluator: Evaluator, log: TraceLog, moment: int, *, since: Since | None = None, only: Indices | None = None,
+    evaluator: Evaluator, log: TraceLog, moment: int, *, since: Sequence[Since] = (), only: Indices | None = None,
     let_others: LetOthers = lambda: None,
 ) -> Floats:  # fmt: skip
     """Features of items as of just before a moment, in the order of the evaluator's `item_features`.
@@ -76,7 +75,7 @@ def item_features(
         evaluator: Of the same event types as the log.
         log: The sealed traces of everybody; placement shares are the sealed ones.
         moment: Microseconds since 1970 UTC.
-        since: What happened since; default: nothing.
+        since: What happened since, in parts of users of which nobody is in two; default: nothing.
         only: Numbers of the wanted items; default: all.
         let_others: Called every few milliseconds: it may wait, where others should go first.
 

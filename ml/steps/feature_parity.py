@@ -141,7 +141,7 @@ def _of_items(
 ) -> _Compared:
     """Items from the base of whoever did nothing since and the whole traces of everybody else."""
     active = np.flatnonzero(np.diff(told.trace.offsets) != np.diff(base.trace.offsets))
-    found = item_features(evaluator, base, snapshot.as_of, since=Since(told.trace.take(active), active))
+    found = item_features(evaluator, base, snapshot.as_of, since=[Since(told.trace.take(active), active)])
     names = store.features[ITEM]
     numbers = np.arange(base.items, dtype=np.int32)
     return _Compared(ITEM, names, snapshot.item[:, : len(names)], found, (("item", store.items.ids, numbers),))

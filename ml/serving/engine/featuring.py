@@ -22,6 +22,7 @@ from ml.serving.events import LiveEvent
 from ml.serving.online.contract import ANONYMOUS, user_key
 
 PART = 10_000  # events read from the store at once
+MERGED = 32  # users whose traces are made whole without a pause
 STANDS = 600_000_000  # microseconds for which items' features stand while nothing happens
 SOME_EVENT = LiveEvent("", "", "", "", 0)  # of no type that says anything
 
@@ -136,7 +137,7 @@ class ItemRows:
         if self._sequence == before and moment - self.as_of < STANDS:
             return 0
         bundle, names = self._featuring.bundle, self._featuring.evaluator.names["item_features"]
-        evaluator, since = self._featuring.evaluator, self._since()
+        evaluator, since = self._featuring.evaluator, self._since(let_others)
         found = item_features(evaluator, bundle.traces, moment, since=since, let_others=let_others)
         found = np.concatenate([found, bundle.snapshot.item[len(found) :, : len(names)]])  # items that came later
         facts = bundle.snapshot.item[:, len(names) :].copy()
@@ -150,19 +151,21 @@ class ItemRows:
         self._fresh = [event for events in self._happened.values() for event in events]  # of items then unknown, too
         self.rows = np.concatenate([before.rows, self.rows[len(before.rows) :]])
 
-    def _since(self) -> Since | None:
+    def _since(self, let_others: Callable[[], object]) -> list[Since]:
         """The whole traces of those who did something since the sealing; what was described before is not again."""
-        if not self._happened:
-            return None
         bundle, rows = self._featuring.bundle, {key: row for row, key in enumerate(self._happened)}
         row, items = [rows[user_key(event)] for event in self._fresh], [event.item_id for event in self._fresh]
         item = bundle.items.encode(np.array(items, object))
         fresh = self._featuring.describing.trace(len(rows), row, item, self._fresh)
         self._live = fresh if self._live is None else self._live.widened(len(rows)).merged(fresh)
         self._fresh = []
-        users = bundle.users.encode(np.array(list(rows), object)).astype(np.int64)
-        sealed: Trace = bundle.traces.trace.take(users)
-        return Since(sealed.merged(self._live), users)
+        users, found = bundle.users.encode(np.array(list(rows), object)).astype(np.int64), []
+        for start in range(0, len(users), MERGED):
+            part = np.arange(start, min(start + MERGED, len(users)))
+            sealed: Trace = bundle.traces.trace.take(users[part])
+            found.append(Since(sealed.merged(self._live.take(part)), users[part]))
+            let_others()
+        return found
 
     def _moments(self) -> list[int]:
         """The columns of facts that are days since a moment, among those that models read."""
