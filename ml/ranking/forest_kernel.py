@@ -5,7 +5,7 @@ import numpy as np
 
 from ml.data.arrays import Floats, Indices
 
-BLOCK = 64  # rows that go down together: their positions and sums stay in registers and the nearest cache
+BLOCK = 32  # rows that go down together: their positions and sums stay in registers and the nearest cache
 
 
 def _fill(values: Floats, begin: int, stop: int, block: Floats) -> None:
@@ -23,8 +23,9 @@ def _predict(
     values: Floats, column: Indices, threshold: Floats, leaf: Floats, depth: int, scores: Floats
 ) -> None:  # fmt: skip
     """Add the value of every tree's leaf to `scores` (N,), in the order of the trees."""
+    # Unsigned positions spare the test for negative ones, which costs as much as the walk itself.
     block = np.zeros(2 * values.shape[1] * BLOCK, np.float32)
-    place, total = np.zeros(BLOCK, np.int32), np.zeros(BLOCK, np.float32)
+    place, total, nodes = np.zeros(BLOCK, np.uint32), np.zeros(BLOCK, np.float32), np.uint32(column.shape[1])
     for begin in range(0, len(values), BLOCK):
         stop = min(begin + BLOCK, len(values))
         fill(values, begin, stop, block)
@@ -36,10 +37,10 @@ def _predict(
             for _ in range(depth):
                 for row in range(BLOCK):
                     node = place[row]
-                    value = block[columns[node] * BLOCK + row]
-                    place[row] = 2 * node + 1 + np.int32(value >= thresholds[node])
+                    value = block[np.uint32(columns[node]) * np.uint32(BLOCK) + np.uint32(row)]
+                    place[row] = np.uint32(2) * node + np.uint32(1) + np.uint32(value >= thresholds[node])
             for row in range(BLOCK):
-                total[row] += leaves[place[row] - len(thresholds)]
+                total[row] += leaves[place[row] - nodes]
         for row in range(stop - begin):
             scores[begin + row] = total[row]
 
