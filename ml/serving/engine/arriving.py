@@ -11,7 +11,7 @@ from ml.serving.engine.release import Release
 
 
 def with_items(engine: SlateEngine, items: Sequence[NewItem]) -> SlateEngine:
-    """The same engine knowing these items; what other retrievers than content found for profiles stays.
+    """The same engine knowing these items; what was found for profiles stays, but what content would find new ones among.
 
     Raises:
         RunFailed: The bundle cannot embed what a new item reads like.
@@ -22,4 +22,6 @@ def with_items(engine: SlateEngine, items: Sequence[NewItem]) -> SlateEngine:
         return engine
     release = Release.of(before.domain, before.version, bundle)
     release.item_features.take_over(before.item_features)
-    return replace(engine, release=release, profiles=engine.profiles.moved(release, forgetting=Content.name))
+    grown = len(bundle.items) > len(before.bundle.items)
+    profiles = engine.profiles.moved(release, forgetting=Content.name if grown else None)
+    return replace(engine, release=release, profiles=profiles)

@@ -108,16 +108,17 @@ class Profiles:
         with self._lock:
             return list(reversed(self._kept))[:count]
 
-    def moved(self, release: Release, forgetting: str) -> "Profiles":
-        """The same users of a release with other items: all that one retriever found is found anew."""
+    def moved(self, release: Release, forgetting: str | None) -> "Profiles":
+        """The same users of a release with other items: all that this retriever found, if any, is found anew."""
         other = Profiles(release, self._happenings, self.most, self._erased)
         if release.bundle.knowledge.outputs == "owned":  # what users have not is as long as the catalogue
             return other
         with self._lock:
-            kept = list(self._kept.items())
-        for key, profile in kept:
-            found = {known: each for known, each in profile.found.items() if known[0] != forgetting}
-            other._kept[key] = replace(profile, found=found)
+            other._kept = self._kept.copy()
+        if forgetting is not None:
+            for key, profile in other._kept.items():
+                found = {known: each for known, each in profile.found.items() if known[0] != forgetting}
+                other._kept[key] = replace(profile, found=found)
         return other
 
     def forget(self, key: str) -> None:
