@@ -56,7 +56,9 @@ def test_ordering_breaks_ties_by_item_and_pads():
 
 
 @given(
-    st.lists(st.lists(st.tuples(st.integers(0, 20), st.sampled_from([-1.0, 0.0, 2.5])), max_size=9), max_size=4),
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 20), st.sampled_from([-1.0, 0.0, 2.5])), max_size=9), min_size=1, max_size=4
+    ),
     st.integers(1, 6),
 )
 def test_ordering_is_by_score_then_item_within_each_request(requests, k):
