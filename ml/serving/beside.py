@@ -28,9 +28,9 @@ def stand_back() -> None:
 
 
 def let_the_loop_first() -> None:
-    """Let this thread, which makes slates, wait for the one that talks to clients, on cores of the server's own.
+    """Let this thread, which makes slates or what they are made from, wait for the one that talks to clients.
 
-    Under a flood, those who are turned away must not wait for those who are answered, nor they for each other.
+    On cores of the server's own: under a flood, those who are turned away must not wait for those who are answered.
     """
     with suppress(OSError, AttributeError):
         if settings().own_cores:

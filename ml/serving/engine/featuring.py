@@ -61,8 +61,7 @@ class Featuring:
         """Read and compile now what computing features will need."""
         snapshot, events = self.bundle.snapshot, [SOME_EVENT]
         self.row(0 if len(self.bundle.users) else -1, "", np.array([-1], np.int32), events, snapshot.as_of + 1)
-        first = np.arange(min(1, len(self.bundle.items)), dtype=np.int32)
-        item_features(self.evaluator, self.bundle.traces, snapshot.as_of + 1, only=first)
+        item_features(self.evaluator, self.bundle.traces, snapshot.as_of + 1)
 
     def row(self, user: int, key: str, item: Indices, events: Sequence[LiveEvent], moment: int) -> Row:
         """The features of one user as of a moment.

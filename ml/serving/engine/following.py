@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from ml.domains import Domain
 from ml.errors import RunFailed
 from ml.logs import get_logger
-from ml.serving.beside import stand_back
+from ml.serving.beside import let_the_loop_first
 from ml.serving.contract import SlateRequest
 from ml.serving.engine.engine import SlateEngine
 from ml.serving.online.contract import ANONYMOUS
 
 EVERY = 5.0  # seconds between two looks at the alias
 AGAIN = 60.0  # seconds after which a version that was refused is tried again
-WARMED = 2_000  # users whose profiles are made before a version takes over
+WARMED = 512  # users whose profiles are made before a version takes over
 FEW, TOGETHER = 3, 8
 log = get_logger(__name__)
 
@@ -131,7 +131,7 @@ class Follower:
         self._stop.set()
 
     def _follow(self) -> None:
-        stand_back()
+        let_the_loop_first()
         while not self._stop.wait(self._every):
             try:
                 self.look()
