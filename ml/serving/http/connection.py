@@ -3,10 +3,10 @@
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ml.serving.http.answers import Refused
-from ml.serving.http.door import Door
+from ml.serving.http.door import Door, response
 
 READ_SECONDS = 10.0  # from the first byte of a request to its last
 IDLE_SECONDS = 30  # between two requests, and until the first
@@ -119,9 +119,7 @@ class Connection(HttpToolsProtocol):
         """Answer without the app, and hang up."""
         if self.transport.is_closing():
             return
-        body = refused.answer().body
-        head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
-        self.transport.write(STATUS_LINE[refused.status] + head + body)
+        self.transport.write(response(refused.answer(), (b"connection", b"close")))
         self._close()
 
     def _close(self) -> None:

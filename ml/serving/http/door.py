@@ -6,6 +6,7 @@ from functools import cached_property
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from ml.serving.http.answers import Answer, Header
 from ml.serving.http.context import Context
 
 _SLATE = re.compile(rb"POST /v1/([a-z0-9_]+)/slates HTTP/1\.1\r\n")
@@ -39,7 +40,11 @@ class Door:
 
     @cached_property
     def _turned_away(self) -> bytes:
-        answer = self.context.shield.said.answer()
-        headers = b"".join(b"%b: %b\r\n" % header for header in answer.headers)
-        head = b"content-type: application/json\r\n%bcontent-length: %d\r\n\r\n" % (headers, len(answer.body))
-        return STATUS_LINE[answer.status] + head + answer.body
+        return response(self.context.shield.said.answer())
+
+
+def response(answer: Answer, *further: Header) -> bytes:
+    """A whole response, for those who are answered without the app."""
+    headers = ((b"content-type", answer.content_type), *further, *answer.headers)
+    head = b"".join(b"%b: %b\r\n" % header for header in (*headers, (b"content-length", b"%d" % len(answer.body))))
+    return STATUS_LINE[answer.status] + head + b"\r\n" + answer.body
