@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
@@ -18,6 +18,17 @@ from ml.errors import RunFailed
 from ml.memory import MEGABYTE, MemorySampler
 
 SAMPLE_SECONDS = 1.0  # a look at a process of some gigabytes costs it some milliseconds
+# The kernel's mark of a process goes back to before its `exec`: a child that we start begins with all that we hold.
+# A small process between starts it with next to nothing, and notes its mark (kibibytes on Linux) in a file.
+BETWEEN = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(process.pid, 0)
+process.returncode = os.waitstatus_to_exitcode(status)
+with open(sys.argv[1], "w") as mark:
+    mark.write(str(usage.ru_maxrss))
+sys.exit(1 if process.returncode < 0 else process.returncode)
+"""
 
 
 @dataclass(frozen=True)
@@ -40,9 +51,10 @@ def run_measured(command: Sequence[str], home: Path) -> tuple[dict[str, Any], Co
         RunFailed: The command failed; its messages stand above.
     """
     started = monotonic()
-    with TemporaryFile("w+") as printed:
+    with TemporaryDirectory() as folder, Path(folder, "printed").open("w+") as printed:
+        mark = Path(folder, "mark")
         process = subprocess.Popen(  # noqa: S603  (our own command)
-            [sys.executable, "-m", "ml.cli", *command, "--json"],
+            [sys.executable, "-I", "-c", BETWEEN, str(mark), sys.executable, "-m", "ml.cli", *command, "--json"],
             env=os.environ | {"SLATE_HOME": str(home)},
             stdout=printed,
         )
@@ -53,7 +65,7 @@ def run_measured(command: Sequence[str], home: Path) -> tuple[dict[str, Any], Co
             raise RunFailed(f"slate {' '.join(command)} ended with {process.returncode}; its messages stand above")
         printed.seek(0)
         document: dict[str, Any] = json.load(printed)
-    peak = max(usage.ru_maxrss * 1_024, sampler.peak())  # the kernel's mark is in kibibytes on Linux
+        peak = max(int(mark.read_text()) * 1_024, sampler.peak())
     cost = Cost(round(monotonic() - started, 1), round(usage.ru_utime + usage.ru_stime, 1), round(peak / MEGABYTE))
     return document, cost
 
