@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +35,15 @@ PATIENCE = 0.25  # seconds for which what is done beside requests waits for them
 TOGETHER = 8  # users whose candidates are found by one call
 MOST_PREPARED = 2_000  # users whose candidates may wait to be found anew
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What an engine became with some items, to see whether it can take them."""
+
+    items: Sequence[NewItem]
+    before: SlateEngine
+    after: SlateEngine
 
 
 class Service:
@@ -117,9 +127,10 @@ class Service:
         item, known = NewItem.told(item_id, _plain(fields)), self.engine.release.item(item_id) >= 0
         with self._telling:
             told = item.over(self._told[item_id]) if item_id in self._told else item
-            with_items(self.engine, [told])  # raises before anything is kept
+            before = self.engine
+            after = with_items(before, [told])  # raises before anything is kept
             sequence = self._writer.put_item(item_id, told.as_json())
-        self._take_items()
+        self._take_items(Tried([told], before, after))
         return {"item_id": item_id, "known_before": known, "sequence": sequence}
 
     def erase(self, user_id: str) -> dict[str, Any]:
@@ -191,7 +202,7 @@ class Service:
         while not self.batcher.full.idle and time.monotonic() < until:
             time.sleep(0.005)
 
-    def _take_items(self) -> None:
+    def _take_items(self, tried: "Tried | None" = None) -> None:
         """Let the engine know of items that were put since the last look."""
         with self._telling:
             told = self.live.items_since(self._told_at)
@@ -200,7 +211,12 @@ class Service:
             items = kept_items(told)
             self._told |= {item.item_id: item for item in items}
             self._told_at = told[-1][0]
-        self.follower.change(lambda engine: with_items(engine, items))
+
+        def changed(engine: SlateEngine) -> SlateEngine:
+            alike = tried is not None and tried.before is engine and tried.items == items
+            return tried.after if tried is not None and alike else with_items(engine, items)
+
+        self.follower.change(changed)
 
     def _with_told_items(self, engine: SlateEngine) -> SlateEngine:
         """Another version with the items that were put; where it cannot take them it answers without."""

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ml.steps.serving_trials import TRIES
+
 Document = Mapping[str, Any]
 QUANTILES = ("p50", "p99", "p99.9")
 
@@ -57,7 +59,7 @@ def _loads(document: Document) -> Iterator[str]:
     yield from ("## Load", "")
     yield (
         f"Saturation is the highest rate found at which p99 stays below {document['limit_ms']:.0f} ms and nothing is "
-        f"shed for {document['seconds']:g} seconds: {top['rate']:,.0f} requests, {top['slates_per_second']:,.0f} slates "
+        f"shed for {document['seconds']:g} seconds, in one of {TRIES} tries: {top['rate']:,.0f} requests, {top['slates_per_second']:,.0f} slates "
         f"a second. Below: the median of {document['rounds']} rounds; milliseconds."
     )
     yield ""

@@ -5,13 +5,12 @@ from dataclasses import replace
 
 from ml.bundle.arrivals import extended
 from ml.data.new_items import NewItem
-from ml.retrieval.content import Content
 from ml.serving.engine.engine import SlateEngine
 from ml.serving.engine.release import Release
 
 
 def with_items(engine: SlateEngine, items: Sequence[NewItem]) -> SlateEngine:
-    """The same engine knowing these items; what was found for profiles stays, but what content would find new ones among.
+    """The same engine knowing these items; what was found for profiles stays, but where new ones may be among it.
 
     Raises:
         RunFailed: The bundle cannot embed what a new item reads like.
@@ -22,6 +21,4 @@ def with_items(engine: SlateEngine, items: Sequence[NewItem]) -> SlateEngine:
         return engine
     release = Release.of(before.domain, before.version, bundle)
     release.item_features.take_over(before.item_features)
-    grown = len(bundle.items) > len(before.bundle.items)
-    profiles = engine.profiles.moved(release, forgetting=Content.name if grown else None)
-    return replace(engine, release=release, profiles=profiles)
+    return replace(engine, release=release, profiles=engine.profiles.moved(release))

@@ -26,6 +26,7 @@ class Found:
     item: Indices  # (K,)
     score: Floats  # (K,)
     whole: bool  # it has no more than these, whatever is left out
+    among: int  # items that there were: a retriever that knows later ones has to look again
 
 
 @dataclass(frozen=True)

@@ -108,17 +108,13 @@ class Profiles:
         with self._lock:
             return list(reversed(self._kept))[:count]
 
-    def moved(self, release: Release, forgetting: str | None) -> "Profiles":
-        """The same users of a release with other items: all that this retriever found, if any, is found anew."""
+    def moved(self, release: Release) -> "Profiles":
+        """The same users of a release with other items."""
         other = Profiles(release, self._happenings, self.most, self._erased)
         if release.bundle.knowledge.outputs == "owned":  # what users have not is as long as the catalogue
             return other
         with self._lock:
             other._kept = self._kept.copy()
-        if forgetting is not None:
-            for key, profile in other._kept.items():
-                found = {known: each for known, each in profile.found.items() if known[0] != forgetting}
-                other._kept[key] = replace(profile, found=found)
         return other
 
     def forget(self, key: str) -> None:

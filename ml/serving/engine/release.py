@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ml.bundle.bundle import Bundle
+from ml.bundle.padded import Padded
 from ml.bundle.policy import Asking, Policy
 from ml.data.arrays import Indices
 from ml.domains import Domain, Source
@@ -70,6 +71,14 @@ class Release:
     def item_ids(self) -> list[str]:
         """Identifiers by number."""
         return [str(item) for item in self.bundle.items.ids]
+
+    @cached_property
+    def reach(self) -> dict[str, int]:
+        """How many items each retriever can find any of: those that came later are known to few."""
+        models = self.bundle.recommender.retrievers
+        return {
+            name: model.known if isinstance(model, Padded) else len(self.bundle.items) for name, model in models.items()
+        }
 
     def sources(self, bits: int) -> tuple[str, ...]:
         """The retrievers that a bit mask of a slate's sources names."""

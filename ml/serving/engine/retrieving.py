@@ -72,7 +72,7 @@ def _shared_key(model: Retriever, name: str, ask: Ask) -> tuple[str, int, Sessio
 def _is_known(release: Release, name: str, model: Retriever, ask: Ask) -> bool:
     """Whether an answer is at hand: with the profile, or found for somebody else to whom it is the same."""
     key = _key(model, name, ask)
-    if key in ask.profile.found:
+    if (found := ask.profile.found.get(key)) is not None and found.among == release.reach[name]:
         return True
     shared = _shared_key(model, name, ask)
     found = None if shared is None else release.shared.get(shared)
@@ -101,7 +101,7 @@ def _exactly(
     ranking = top_k(model.score(part), _wanted(release, name), exclude=_barred(asks, rows))
     there = ranking.item >= 0
     return [
-        Found(item[known], score[known], whole=not known.all())
+        Found(item[known], score[known], not known.all(), release.reach[name])
         for item, score, known in zip(ranking.item, ranking.score, there, strict=True)
     ]
 
@@ -118,7 +118,7 @@ def _by_index(
     found = []
     for row in range(len(rows)):
         kept = np.flatnonzero((ranking.item[row] >= 0) & ~is_among(ranking.item[row], barred[row]))[:wanted]
-        found.append(Found(ranking.item[row][kept], ranking.score[row][kept], whole=False))
+        found.append(Found(ranking.item[row][kept], ranking.score[row][kept], False, release.reach[name]))
     return found
 
 
@@ -185,4 +185,4 @@ def _without(release: Release, name: str, model: Retriever, asked: Asked, row: i
     exclude = ask.exclude if ask.profile.barred is None else np.union1d(ask.exclude, ask.profile.barred)
     ranking = top_k(model.score(one), quota, exclude=ragged([exclude.astype(np.int32)]))
     there = ranking.item[0] >= 0
-    return Found(ranking.item[0][there], ranking.score[0][there], whole=True)
+    return Found(ranking.item[0][there], ranking.score[0][there], True, found.among)

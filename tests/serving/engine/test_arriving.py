@@ -28,3 +28,17 @@ def test_nothing_told_is_the_same_engine(plain):
 def test_a_new_item_has_a_number_after_the_others(plain):
     changed = with_items(engine_of(plain.release), [NewItem.told("brand new", {"name": "a new one"})])
     assert changed.release.item("brand new") == len(ITEMS)
+
+
+def test_who_knows_a_new_item_looks_again_and_the_others_do_not(plain):
+    engine = engine_of(plain.release)
+    request = SlateRequest("home", k=8, user_id=USERS[0])
+    engine.recommend(request)
+    before = dict(engine.profiles.of([USERS[0]], NOW)[0].found)
+    changed = with_items(engine, [NewItem.told("brand new", {"name": "a new one"})])
+    assert set(changed.release.reach.values()) == {len(ITEMS)}
+    changed.release.reach["popularity"] += 1  # as if it knew the new one
+    changed.recommend(request)
+    after = changed.profiles.of([USERS[0]], NOW)[0].found
+    assert set(after) == set(before)
+    assert {name for name, session in before if after[name, session] is not before[name, session]} == {"popularity"}
