@@ -7,7 +7,7 @@ import numpy as np
 
 from ml.data.arrays import Floats, Ragged
 from ml.data.requests import Requests
-from ml.retrieval.contract import Retriever, inputs_of
+from ml.retrieval.contract import FindsFew, Ranking, Retriever, inputs_of, top_k
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,12 @@ class Padded:
         found = np.full((len(requests), self.known + self.added), -np.inf, np.float32)
         found[:, : self.known] = self.inner.score(without_items(requests, self.known))
         return found
+
+    def best(self, requests: Requests, k: int, exclude: Ragged) -> Ranking:
+        """The retriever's best: of what was added it finds none."""
+        if isinstance(self.inner, FindsFew):
+            return self.inner.best(without_items(requests, self.known), k, exclude)
+        return top_k(self.score(requests), k, exclude=exclude)
 
 
 def without_items(requests: Requests, known: int) -> Requests:

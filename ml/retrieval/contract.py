@@ -71,6 +71,14 @@ class ReadsByItem(Protocol):
         """What the scores of one item depend on."""
 
 
+@runtime_checkable
+class FindsFew(Protocol):
+    """A retriever that scores few items of a request, and finds the best of them without looking at all others."""
+
+    def best(self, requests: Requests, k: int, exclude: Ragged) -> "Ranking":
+        """What `top_k` finds in its scores."""
+
+
 def inputs_of(model: Retriever, item: int) -> tuple[str, ...]:
     """What a retriever reads to score an item: its `inputs`, unless it says so by item."""
     return model.inputs_of(item) if isinstance(model, ReadsByItem) else model.inputs
@@ -109,6 +117,13 @@ def top_k(scores: Reals, k: int, *, exclude: Ragged | None = None, only: Ragged 
     if not select(np.ascontiguousarray(scores), without.offsets, without.values, found, values):
         raise _not_a_number()
     return Ranking(found, values)
+
+
+def best_of(model: Retriever, requests: Requests, k: int, exclude: Ragged) -> Ranking:
+    """The K best items of each request, of all but those to exclude, best first, ties by item number."""
+    if isinstance(model, FindsFew):
+        return model.best(requests, k, exclude)
+    return top_k(model.score(requests), k, exclude=exclude)
 
 
 def _best_of(scores: Reals, k: int, only: Ragged, exclude: Ragged | None) -> Ranking:

@@ -11,13 +11,13 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array, vstack
 
-from ml.data.arrays import Floats, distinct
+from ml.data.arrays import Floats, Ragged, distinct
 from ml.data.dataset import Log
 from ml.data.requests import Requests
 from ml.domains.frozen import Frozen
-from ml.retrieval.contract import State, TrainingData
+from ml.retrieval.contract import Ranking, State, TrainingData
 from ml.retrieval.history import history_matrix
-from ml.retrieval.sparse import add_scores, product_scores, rows_of, strongest, summed
+from ml.retrieval.sparse import Entries, add_scores, best_of_product, product_scores, rows_of, strongest, summed
 from ml.retrieval.stored import Stored
 from ml.searched import Searched
 
@@ -107,11 +107,18 @@ class Basket(Stored):
 
     def score(self, requests: Requests) -> Floats:
         """(R, items) weighted similarities; `-inf` for items that share no session with the current one."""
+        return product_scores(self._anchors(requests), self.similar)
+
+    def best(self, requests: Requests, k: int, exclude: Ragged) -> Ranking:
+        """The K best of these: a session has few items, and each few that are like it."""
+        return best_of_product(self._anchors(requests), self.similar, k, exclude)
+
+    def _anchors(self, requests: Requests) -> Entries:
+        """What each item of the current sessions weighs."""
         session = requests.session
         back = session.offsets[1:][session.rows] - 1 - np.arange(len(session.values))  # 0: the latest
         weight = self.parameters.position_decay ** (back if self.ordered else np.zeros(len(back)))
-        anchors = summed(session.rows, session.values, weight, (len(requests), self.similar.shape[0]))
-        return product_scores(anchors, self.similar)
+        return Entries(session.offsets, session.values, weight.astype(np.float32))
 
 
 def has_order(log: Log) -> bool:

@@ -90,7 +90,69 @@ def _select(scores: Floats, excluded_start: Ints, excluded_item: Indices, found:
     return True
 
 
+def _add_up(
+    column: Indices, value: Floats, right_start: Ints, right_column: Indices, right_value: Floats,
+    line: Floats, touched: Indices,
+) -> int:  # fmt: skip
+    """Add one row of a product to `line` (items,), note the items that it touches, and return how many they are."""
+    count = 0
+    for a in range(len(column)):
+        for b in range(right_start[column[a]], right_start[column[a] + 1]):
+            item, more = right_column[b], value[a] * right_value[b]
+            if line[item] == 0 and more != 0:
+                touched[count], count = item, count + 1
+            line[item] += more
+    return count
+
+
+def _take_out(line: Floats, excluded: Indices, numbers: Indices, held: Floats) -> int:
+    """Move what `line` holds at these numbers, but for the excluded, to the front of both; returns how much it is."""
+    for item in excluded:
+        if item < len(line):
+            line[item] = 0
+    left = 0
+    for item in numbers:
+        if line[item] != 0:
+            held[left], numbers[left], left = line[item], item, left + 1
+            line[item] = 0
+    return left
+
+
+def _select_of_product(
+    left_start: Ints, left_column: Indices, left_value: Floats,
+    right_start: Indices, right_column: Indices, right_value: Floats,
+    excluded_start: Ints, excluded_item: Indices, line: Floats, found: Indices, values: Floats,
+) -> None:  # fmt: skip
+    """What `select` finds in the product that `multiply` writes, where a row of it has few entries; neither is made.
+
+    Args:
+        left_start: Of a CSR matrix (rows, middle) of values above zero; so are left_column and left_value.
+        right_start: Of a CSR matrix (middle, items) of values above zero; so are right_column and right_value.
+        excluded_start: (rows + 1,) where the items that each row leaves out begin in `excluded_item`.
+        excluded_item: Their numbers; those beyond all items are none.
+        line: (items,) zeros; so they are again in the end.
+        found: (rows, K) written: best first, ties by number; as it was where there are fewer.
+        values: (rows, K) written: their scores.
+    """
+    k = found.shape[1]
+    touched, held = np.empty(len(line), np.int32), np.empty(len(line), np.float32)
+    for row in range(len(left_start) - 1):
+        entries = slice(left_start[row], left_start[row + 1])
+        count = add_up(left_column[entries], left_value[entries], right_start, right_column, right_value, line, touched)
+        numbers = np.sort(touched[:count])
+        left = take_out(line, excluded_item[excluded_start[row] : excluded_start[row + 1]], numbers, held)
+        if left > k:
+            keep_best(held, numbers, left, k)
+            left = k
+        order = np.argsort(-held[:left], kind="mergesort")
+        for rank in range(left):
+            found[row, rank], values[row, rank] = numbers[order[rank]], held[order[rank]]
+
+
 multiply = numba.njit(cache=True, nogil=True)(_multiply)
 keep_best = numba.njit(cache=True, nogil=True)(_keep_best)
 contenders = numba.njit(cache=True, nogil=True)(_contenders)
 select = numba.njit(cache=True, nogil=True)(_select)
+add_up = numba.njit(cache=True)(_add_up)
+take_out = numba.njit(cache=True)(_take_out)
+select_of_product = numba.njit(cache=True)(_select_of_product)

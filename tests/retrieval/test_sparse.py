@@ -3,7 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from ml.retrieval.sparse import add_scores, dense_scores, product_scores, strongest
+from ml.data.arrays import Ragged
+from ml.retrieval.contract import top_k
+from ml.retrieval.sparse import Entries, add_scores, best_of_product, dense_scores, product_scores, strongest
 
 
 def random_matrix(seed: int, rows: int, columns: int) -> csr_array:
@@ -18,6 +20,40 @@ def test_a_product_is_the_product_and_minus_infinity_where_nothing_meets(seed, r
     left, right = random_matrix(seed, rows, middle), random_matrix(seed + 1, middle, columns)
     expected = (left @ right).toarray()
     np.testing.assert_array_equal(product_scores(left, right), np.where(expected > 0, expected, -np.inf))
+
+
+@settings(deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    rows=st.integers(0, 5),
+    middle=st.integers(1, 6),
+    columns=st.integers(1, 40),
+    k=st.integers(1, 50),
+)
+def test_the_best_of_a_product_are_those_of_its_scores(seed, rows, middle, columns, k):
+    rng = np.random.default_rng(seed)
+    left, right = random_matrix(seed, rows, middle), random_matrix(seed + 1, middle, columns)
+    lengths = rng.integers(0, 4, rows)
+    exclude = Ragged(np.r_[0, np.cumsum(lengths)], rng.integers(0, columns, lengths.sum()).astype(np.int32))
+    expected = top_k(product_scores(left, right), k, exclude=exclude)
+    beyond = Ragged.from_pairs(
+        np.r_[exclude.rows, np.arange(rows)], np.r_[exclude.values, np.full(rows, columns)], rows
+    )
+    for left_out in (exclude, beyond):  # what came later than the model may be left out as well
+        found = best_of_product(left, right, k, left_out)
+        np.testing.assert_array_equal(found.item, expected.item)
+        np.testing.assert_array_equal(found.score, expected.score)
+
+
+def test_entries_on_one_place_add_up():
+    left, right = (
+        Entries(np.array([0, 2]), np.array([1, 1], np.int32), np.array([2, 3], np.float32)),
+        random_matrix(1, 2, 9),
+    )
+    once = Entries(np.array([0, 1]), np.array([1], np.int32), np.array([5], np.float32))
+    np.testing.assert_array_equal(product_scores(left, right), product_scores(once, right))
+    found, expected = (best_of_product(each, right, 4, Ragged.empty(1)) for each in (left, once))
+    np.testing.assert_array_equal(found.item, expected.item)
 
 
 def test_added_scores_make_candidates():

@@ -10,7 +10,7 @@ from ml.data.arrays import Ragged, is_among
 from ml.data.occurrences import NEVER
 from ml.data.requests import Requests
 from ml.logs import get_logger
-from ml.retrieval.contract import Ranking, Retriever, top_k
+from ml.retrieval.contract import Ranking, Retriever, best_of
 from ml.serving.engine.asking import NONE, Ask, Asked, ragged
 from ml.serving.engine.profile import Found, Session
 from ml.serving.engine.release import Release
@@ -98,7 +98,7 @@ def _exactly(
     release: Release, name: str, model: Retriever, part: Requests, asks: Sequence[Ask], rows: Sequence[int]
 ) -> list[Found]:
     """What a retriever finds for these requests, asked about every item."""
-    ranking = top_k(model.score(part), _wanted(release, name), exclude=_barred(asks, rows))
+    ranking = best_of(model, part, _wanted(release, name), _barred(asks, rows))
     there = ranking.item >= 0
     return [
         Found(item[known], score[known], not known.all(), release.reach[name])
@@ -183,6 +183,6 @@ def _without(release: Release, name: str, model: Retriever, asked: Asked, row: i
         return replace(found, item=found.item[kept], score=found.score[kept])
     one = release.bundle.recommender.visible.requests(asked.requests.take(np.array([row])))
     exclude = ask.exclude if ask.profile.barred is None else np.union1d(ask.exclude, ask.profile.barred)
-    ranking = top_k(model.score(one), quota, exclude=ragged([exclude.astype(np.int32)]))
+    ranking = best_of(model, one, quota, ragged([exclude.astype(np.int32)]))
     there = ranking.item[0] >= 0
     return Found(ranking.item[0][there], ranking.score[0][there], True, found.among)
