@@ -52,11 +52,15 @@ def test_requests_find_the_items_of_their_theme(model):
     assert theme_share(model) > 0.95
 
 
-def test_numpy_answers_what_torch_has_learned(model, monkeypatch):
-    """In the middle of sessions, without a history, without anything, and more than are encoded at once."""
+def test_the_compiled_tower_answers_what_torch_has_learned(model, monkeypatch):
+    """In the middle of sessions, that the history knows or not, without one, without anything, more than at once."""
     session = Ragged(np.arange(0, 2 * len(REQUESTS) + 1, 2), np.tile(np.array([3, 9], np.int32), len(REQUESTS)))
     nobody = shop.without_history(shop.requests(DATASET, [0, -1]))
-    for asked in (REQUESTS, REQUESTS.with_session(session), nobody, shop.requests(DATASET, [])):
+    ends = REQUESTS.history.offsets[1:]
+    known = Ragged(session.offsets, REQUESTS.history.item[(ends[:, None] - [2, 1]).ravel()])
+    assert (REQUESTS.history.items.lengths >= 2).all()
+    asked_for = (REQUESTS, *map(REQUESTS.with_session, (session, known)), nobody, shop.requests(DATASET, []))
+    for asked in asked_for:
         expected = model.towers.requests(asked, model.catalogue, model.parameters.history_length)
         np.testing.assert_allclose(model.user_vectors(asked), expected, atol=1e-6)
     one_by_one = [model.user_vectors(REQUESTS.take(np.array([row]))) for row in range(len(REQUESTS))]

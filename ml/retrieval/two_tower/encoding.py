@@ -37,16 +37,6 @@ class Scaling:
 
 
 @dataclass(frozen=True)
-class RequestArrays:
-    """What the request tower reads of B requests, beside the items of their histories."""
-
-    valid: Bools  # (B, H) whether there is an event
-    event: Floats  # (B, H, E)
-    features: Floats  # (B, F)
-    place: Ints  # (B,) 1-based; 0: unknown
-
-
-@dataclass(frozen=True)
 class Encoder:
     """What turns items and requests into tensors; fixed once the model is fitted."""
 
@@ -86,19 +76,14 @@ class Encoder:
 
     def requests(self, views: Views, window: Window, position: Ints) -> RequestBatch:
         """These requests, whose events' items stand at `position` (B, H) among the embedded items."""
-        told = self.request_arrays(views, window)
-        return RequestBatch(
-            torch.from_numpy(position), *map(torch.from_numpy, (told.valid, told.event, told.features, told.place))
-        )
-
-    def request_arrays(self, views: Views, window: Window) -> RequestArrays:
-        """What is told of these requests, scaled."""
         rank = np.cumsum(window.valid, axis=1)
         event = np.stack(
             [np.log1p(np.maximum(window.age, 0)), np.log1p(rank), 1.0 - window.latest, np.log(window.weight + 1e-3)],
             axis=2,
         )
-        return RequestArrays(
-            window.valid, np.where(window.valid[:, :, None], event, 0).astype(np.float32),
-            self.request(request_features(views, window)), views.place.astype(np.int64) + 1,
+        return RequestBatch(
+            torch.from_numpy(position), torch.from_numpy(window.valid),
+            torch.from_numpy(np.where(window.valid[:, :, None], event, 0).astype(np.float32)),
+            torch.from_numpy(self.request(request_features(views, window))),
+            torch.from_numpy(views.place.astype(np.int64) + 1),
         )  # fmt: skip

@@ -82,16 +82,14 @@ class Towers:
     @cached_property
     def forward(self) -> Forward:
         """The fitted request tower, for a few requests at a time; not while its weights are still learned."""
-        return Forward.of(self.network.request)
+        return Forward.of(self.network.request, self.encoder.request)
 
     def request_vectors(self, requests: Requests, catalogue: Catalogue, history_length: int) -> Floats:
         """(B, D) unit vectors of these requests, as `requests` gives them, by the fitted tower."""
         if len(requests) > CHUNK:
             parts = (requests.take(rows) for rows in _chunks(len(requests)))
             return np.concatenate([self.request_vectors(part, catalogue, history_length) for part in parts])
-        views = views_of(requests)
-        window = with_session(window_of(views, history_length), requests)
-        return self.forward(catalogue.embedded, window.item, self.encoder.request_arrays(views, window))
+        return self.forward(catalogue.embedded, requests, history_length)
 
     def save(self, folder: Path) -> None:
         """Write `weights.safetensors` and `sizes.json`."""

@@ -1,0 +1,110 @@
+"""Compiled reading of requests by the request tower: what `window_of`, `with_session` and pooling make of each.
+
+Shapes: B requests, N events, H history length, D embedding size, K pooling heads, E event features, F request features.
+"""
+
+import numba
+import numpy as np
+
+from ml.data.arrays import Floats, Indices, Ints
+from ml.retrieval.two_tower.inputs import DAY, RECENT_DAYS
+
+
+def _goes_on(item: Indices, session: Indices, length: int) -> bool:
+    """Whether a history ends with the latest `length` events of the current session."""
+    return len(item) >= length and np.array_equal(item[len(item) - length :], session[len(session) - length :])
+
+
+def _window(
+    item: Indices, at: Ints, visit: Indices, weight: Floats, session: Indices, moment: int,
+    read: Indices, event: Floats, features: Floats,
+) -> int:  # fmt: skip
+    """Write the latest events of one request, newest first, to `read` (H,) and `event` (H, E); returns how many."""
+    length, total = len(read), len(item)
+    ahead = min(len(session), length)
+    if goes_on(item, session, ahead):
+        ahead = 0
+    for back in range(ahead):
+        read[back] = session[len(session) - 1 - back]
+        event[back, 0], event[back, 1] = 0.0, np.log1p(back + 1)
+        event[back, 2], event[back, 3] = 0.0, np.log(1.001)
+    count, recent = min(ahead + total, length), ahead
+    for back in range(ahead, count):
+        place = total - 1 - (back - ahead)
+        age = np.float32((moment - at[place]) / DAY)
+        latest = ahead == 0 and visit[place] == visit[total - 1]
+        read[back] = item[place]
+        event[back, 0], event[back, 1] = np.log1p(max(age, np.float32(0))), np.log1p(back + 1)
+        event[back, 2], event[back, 3] = 0.0 if latest else 1.0, np.log(weight[place] + np.float32(1e-3))
+        recent += int(age < RECENT_DAYS)
+    visits = 1 if ahead > 0 else 0
+    for place in range(total):
+        visits += int(place == 0 or visit[place] != visit[place - 1])
+    events, known = total + ahead, total > 0
+    features[0], features[1], features[2] = events, visits, events / max(visits, 1)
+    features[3] = np.float32((moment - at[total - 1]) / DAY) if known and ahead == 0 else 0.0
+    features[4] = np.float32((moment - at[0]) / DAY) if known else 0.0
+    features[5] = recent
+    features[:] = np.log1p(features)
+    return count
+
+
+def _pool(
+    embedded: Floats, read: Indices, event: Floats, of_event: Floats, bias: Floats, of_item: Floats, share: Floats,
+    pooled: Floats,
+) -> None:  # fmt: skip
+    """Write the means of the read items' vectors, weighted by each head, to `pooled` (K, D)."""
+    count, (heads, size) = len(read), pooled.shape
+    for back in range(count):
+        vector = embedded[read[back]]
+        for head in range(heads):
+            logit = bias[head]
+            for at in range(event.shape[1]):
+                logit += event[back, at] * of_event[at, head]
+            for at in range(size):
+                logit += vector[at] * of_item[head, at]
+            share[head, back] = logit
+    for head in range(heads):
+        own = share[head, :count]
+        own[:] = np.exp(own - own.max())
+        own /= own.sum()
+    for back in range(count):
+        vector = embedded[read[back]]
+        for head in range(heads):
+            part = share[head, back]
+            for at in range(size):
+                pooled[head, at] += part * vector[at]
+
+
+def _read(
+    offsets: Ints, item: Indices, at: Ints, visit: Indices, weight: Floats, session_offsets: Ints, session: Indices,
+    moment: Ints, embedded: Floats, of_event: Floats, bias: Floats, of_item: Floats, length: int,
+    pooled: Floats, features: Floats,
+) -> None:  # fmt: skip
+    """Write what the tower reads of B requests.
+
+    Args:
+        offsets: (B + 1,) of the histories; item, at (microseconds), visit (session) and weight are of their N events.
+        session_offsets: (B + 1,) of the current sessions, whose items are `session`.
+        moment: (B,) microseconds.
+        embedded: (items, D) how the tower reads each item.
+        of_event: (E, K) with bias (K,) and of_item (K, D), what each head makes of an event.
+        length: H.
+        pooled: (B, K, D) zeros; written.
+        features: (B, F) written: unscaled.
+    """
+    read, event = np.zeros(length, np.int32), np.zeros((length, of_event.shape[0]), np.float32)
+    share = np.empty((len(bias), length), np.float32)
+    for row in range(len(moment)):
+        own = slice(offsets[row], offsets[row + 1])
+        told = session[session_offsets[row] : session_offsets[row + 1]]
+        count = window(item[own], at[own], visit[own], weight[own], told, moment[row], read, event, features[row])
+        if count:
+            pool(embedded, read[:count], event, of_event, bias, of_item, share, pooled[row])
+
+
+goes_on = numba.njit(cache=True)(_goes_on)
+window = numba.njit(cache=True)(_window)
+# Sums in any order, so that they are compiled to vector instructions.
+pool = numba.njit(cache=True, fastmath={"reassoc", "contract", "nsz"})(_pool)
+read = numba.njit(cache=True, nogil=True)(_read)
