@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
 from ml.data.sql import literal
 from ml.logs import get_logger
 from ml.serving.contract import ServedItem, ServedSlate
@@ -55,8 +57,10 @@ def line_of(slate: ServedSlate) -> bytes:
         "device": slate.context.get("device"), "channel": slate.context.get("channel"), "degraded": slate.degraded,
         "items": [_item(item) for item in slate.items],
     }  # fmt: skip
-    # Half of a surrogate pair, which a client may send, is not UTF-8.
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+    try:
+        return msgspec.json.encode(told) + b"\n"
+    except UnicodeEncodeError:  # half of a surrogate pair, which a client may send, is not UTF-8
+        return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
 
 
 def _item(item: ServedItem) -> dict[str, object]:

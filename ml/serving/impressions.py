@@ -9,9 +9,9 @@ import fcntl
 import os
 import time
 import uuid
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from queue import Empty, Full, Queue
 from threading import Event, Lock, Thread
 
 from ml.logs import get_logger
@@ -19,7 +19,7 @@ from ml.serving.contract import ServedSlate
 from ml.serving.impression_parts import JOURNAL, line_of, parts, seal_abandoned
 
 _BATCH = 256  # slates written at once
-_PATIENCE = 0.1  # seconds that the writer waits before it looks whether a part is due
+_EVERY = 0.02  # seconds between two looks at what waits: being woken for each slate would cost more than writing it
 log = get_logger(__name__)
 
 
@@ -37,7 +37,8 @@ class ImpressionLog:
         self, folder: Path, *, rows_per_part: int = 50_000, seconds_per_part: float = 60.0, capacity: int = 10_000
     ) -> None:
         self._folder, self._rows_per_part, self._seconds_per_part = folder, rows_per_part, seconds_per_part
-        self._waiting: Queue[ServedSlate] = Queue(capacity)
+        self._waiting: deque[ServedSlate] = deque()
+        self._capacity = capacity
         self._journal: int | None = None  # descriptor
         self._rows, self._begun = 0, 0.0
         self._torn = False  # the journal's last line may be cut off
@@ -55,10 +56,9 @@ class ImpressionLog:
 
         A slate is in its journal some milliseconds later: a process killed in between takes it along.
         """
-        if not self._closing.is_set():
-            with suppress(Full):
-                self._waiting.put_nowait(slate)
-                return True
+        if not self._closing.is_set() and len(self._waiting) < self._capacity:
+            self._waiting.append(slate)
+            return True
         self._drop([slate], "the log is closed" if self._closing.is_set() else "the disk does not keep up")
         return False
 
@@ -66,27 +66,26 @@ class ImpressionLog:
         """Write and seal what waits, for so many seconds at most; what a hung disk keeps back is counted as dropped."""
         self._closing.set()
         self._writer.join(timeout)
-        left = self._next_batch(0.0)
-        while left:
+        while left := self._next_batch():
             self._drop(left, "the disk hung while the log was closed")
-            left = self._next_batch(0.0)
 
     def _run(self) -> None:
         self._seal()  # what a killed process left behind
         self._named = _latest_name(self._folder)
-        while not (self._closing.is_set() and self._waiting.empty()):
-            if batch := self._next_batch(_PATIENCE):
+        closing = False
+        while not closing:
+            closing = self._closing.wait(_EVERY)
+            while batch := self._next_batch():
                 self._append(batch)
-            if self._journal is not None and self._is_due():
-                self._seal()
+                self._seal_if_due()
+            self._seal_if_due()
         self._seal()
 
-    def _next_batch(self, patience: float) -> list[ServedSlate]:
+    def _next_batch(self) -> list[ServedSlate]:
         batch: list[ServedSlate] = []
-        with suppress(Empty):
-            batch.append(self._waiting.get(timeout=patience) if patience else self._waiting.get_nowait())
+        with suppress(IndexError):  # `close` may take the last one
             while len(batch) < _BATCH:
-                batch.append(self._waiting.get_nowait())
+                batch.append(self._waiting.popleft())
         return batch
 
     def _append(self, batch: list[ServedSlate]) -> None:
@@ -111,8 +110,10 @@ class ImpressionLog:
             self._journal, self._rows, self._begun, self._torn = opened, 0, time.monotonic(), False
         return self._journal
 
-    def _is_due(self) -> bool:
-        return self._rows >= self._rows_per_part or time.monotonic() - self._begun >= self._seconds_per_part
+    def _seal_if_due(self) -> None:
+        old = time.monotonic() - self._begun >= self._seconds_per_part
+        if self._journal is not None and (old or self._rows >= self._rows_per_part):
+            self._seal()
 
     def _seal(self) -> None:
         """Let go of the journal, and seal all that nobody writes; what cannot be sealed now stays for the next time."""

@@ -151,7 +151,7 @@ def test_a_full_disk_costs_the_slates_of_that_moment_only(tmp_path, monkeypatch)
 
 def test_a_slate_that_is_no_json_harms_no_other(tmp_path):
     log = ImpressionLog(tmp_path)
-    log.shown(slate("bad", context={"device": {1, 2}}))
+    log.shown(slate("bad", context={"device": object()}))
     _until(lambda: log.dropped == 1)
     log.shown(slate("half a character \ud800"))
     log.close()
