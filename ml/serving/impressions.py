@@ -1,7 +1,7 @@
 """The log of served slates: what was shown, where, by which chance; it never makes a request wait.
 
 A request hands its slate to a bounded queue and goes on; one thread writes it to a journal (`impression_parts`), which
-outlives a killed process, and seals the journal into a Parquet part now and then. What a hung or full disk keeps from
+outlives a killed process, and another, for which slates need not wait, seals it into a Parquet part now and then. What a hung or full disk keeps from
 being written is refused and counted: whoever answers with chance in it must know that its propensity was not logged.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 
 from ml.logs import get_logger
+from ml.serving.beside import stand_back
 from ml.serving.contract import ServedSlate
 from ml.serving.impression_parts import JOURNAL, line_of, parts, seal_abandoned
 
@@ -44,12 +45,16 @@ class ImpressionLog:
         self._torn = False  # the journal's last line may be cut off
         self._named = 0  # nanoseconds since 1970 UTC that the latest name begins with
         self._closing, self._counting = Event(), Lock()
+        self._let_go = Event()  # there may be a journal that nobody writes
+        self._let_go.set()  # a killed process leaves one
         self.logged = 0  # slates in a journal or a part
         self.dropped = 0  # slates that no file holds
         self._told_at = float("-inf")
         folder.mkdir(parents=True, exist_ok=True)
-        self._writer = Thread(target=self._run, name="impressions", daemon=True)
+        self._writer = Thread(target=self._write, name="impressions", daemon=True)
+        self._sealer = Thread(target=self._seal, name="impressions-seal", daemon=True)
         self._writer.start()
+        self._sealer.start()
 
     def shown(self, slate: ServedSlate) -> bool:
         """Take a slate to be logged, without waiting; False: it is not, and counted as dropped.
@@ -65,21 +70,23 @@ class ImpressionLog:
     def close(self, timeout: float = 10.0) -> None:
         """Write and seal what waits, for so many seconds at most; what a hung disk keeps back is counted as dropped."""
         self._closing.set()
+        until = time.monotonic() + timeout
         self._writer.join(timeout)
+        self._let_go.set()
+        self._sealer.join(max(until - time.monotonic(), 0))
         while left := self._next_batch():
             self._drop(left, "the disk hung while the log was closed")
 
-    def _run(self) -> None:
-        self._seal()  # what a killed process left behind
+    def _write(self) -> None:
         self._named = _latest_name(self._folder)
         closing = False
         while not closing:
             closing = self._closing.wait(_EVERY)
             while batch := self._next_batch():
                 self._append(batch)
-                self._seal_if_due()
-            self._seal_if_due()
-        self._seal()
+                self._rotate_if_due()
+            self._rotate_if_due()
+        self._rotate()
 
     def _next_batch(self) -> list[ServedSlate]:
         batch: list[ServedSlate] = []
@@ -110,22 +117,32 @@ class ImpressionLog:
             self._journal, self._rows, self._begun, self._torn = opened, 0, time.monotonic(), False
         return self._journal
 
-    def _seal_if_due(self) -> None:
+    def _rotate_if_due(self) -> None:
         old = time.monotonic() - self._begun >= self._seconds_per_part
         if self._journal is not None and (old or self._rows >= self._rows_per_part):
-            self._seal()
+            self._rotate()
 
-    def _seal(self) -> None:
-        """Let go of the journal, and seal all that nobody writes; what cannot be sealed now stays for the next time."""
-        import duckdb
-
+    def _rotate(self) -> None:
+        """Let go of the journal, so that it is sealed; the next slate begins another."""
         if self._journal is not None:
             os.close(self._journal)
             self._journal = None
-        try:
-            seal_abandoned(self._folder)
-        except (OSError, duckdb.Error) as error:
-            log.warning("impressions stay in their journal in %s: %s", self._folder, error)
+            self._let_go.set()
+
+    def _seal(self) -> None:
+        """Seal all that nobody writes, again and again; what cannot be sealed now stays for the next time."""
+        import duckdb
+
+        stand_back()  # a journal is as safe as a part
+        ended = False
+        while not ended:
+            self._let_go.wait()
+            self._let_go.clear()
+            ended = not self._writer.is_alive()
+            try:
+                seal_abandoned(self._folder)
+            except (OSError, duckdb.Error) as error:
+                log.warning("impressions stay in their journal in %s: %s", self._folder, error)
 
     def _drop(self, slates: list[ServedSlate], why: str) -> None:
         """Count slates that are not logged; say so once a second, louder where chance had a part in them."""
@@ -141,8 +158,8 @@ class ImpressionLog:
 
 
 def _latest_name(folder: Path) -> int:
-    """The number that the latest part's name begins with; 0: there is none."""
-    stamps = [part.name.partition("-")[0] for part in parts(folder)]
+    """The number that the latest name of a part or journal begins with; 0: there is none."""
+    stamps = [path.name.partition("-")[0] for path in (*parts(folder), *folder.glob(f"*{JOURNAL}"))]
     return max((int(stamp) for stamp in stamps if stamp.isdecimal()), default=0)
 
 
