@@ -83,7 +83,7 @@ def open_service(
     with ExitStack() as stack:
         live: LiveView = open_live(domain, reader=True) if reader else open_live(domain, now=now)
         stack.callback(live.close)
-        follower = Follower(declared, partial(_champion, domain), partial(_engine, declared, live, now, budget), every)
+        follower = Follower(declared, partial(registry.champion_number, domain), partial(_engine, declared, live, now, budget), every)
         if not follower.look():
             raise RunFailed(f"{domain} has no champion to serve. Train and promote one: slate demo --domain {domain}")
         impressions = ImpressionLog(online_folder(domain) / "impressions")
@@ -91,11 +91,6 @@ def open_service(
         service = Service(declared, follower, live, impressions, now)
         stack.pop_all()
     return service
-
-
-def _champion(domain: str) -> int | None:
-    version = registry.version_at(domain, "champion")
-    return version.number if version else None
 
 
 def _engine(declared: Domain, live: LiveView, clock: Clock, budget: Budget, number: int) -> SlateEngine:

@@ -95,6 +95,12 @@ def version_at(domain: str, alias: Alias) -> Version | None:
     return next((version for version in versions(domain) if alias in version.aliases), None)
 
 
+@patient
+def champion_number(domain: str) -> int | None:
+    """The number of the champion, without reading what else is known of it; `None` where there is none yet."""
+    return _champion_number(get_domain(domain).registered_model)
+
+
 def version_of(domain: str, number: int) -> Version:
     """One version by its number; raises `BadInput` where there is none."""
     found = next((version for version in versions(domain) if version.number == number), None)

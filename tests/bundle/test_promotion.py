@@ -100,12 +100,13 @@ def test_a_refused_challenger_does_not_become_champion(home, first):
     decision = steps.judge("retail", at=NOW) | {"promote": False}
     assert not steps.promote("retail", decision)["promoted"]
     assert registry.version_at("retail", "champion") is None
+    assert registry.champion_number("retail") is None
     with pytest.raises(BadInput, match="needs a reason"):
         steps.promote("retail", decision, force=True)
 
 
 def test_a_refusal_can_be_overruled_with_a_reason(champion):
-    assert registry.version_at("retail", "champion").number == champion
+    assert registry.version_at("retail", "champion").number == registry.champion_number("retail") == champion
     assert registry.moves("retail")[0].reason
 
 
