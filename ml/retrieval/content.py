@@ -86,10 +86,15 @@ class Content(Stored):
 
     def with_items(self, vectors: Floats) -> Self:
         """The same with further items (A, D) at the end, which nobody has taken yet."""
-        return replace(
+        grown = replace(
             self, item_vectors=np.concatenate([self.item_vectors, vectors]),
             popularity=np.append(self.popularity, np.zeros(len(vectors), np.float32)),
         )  # fmt: skip
+        readings, reading = self._readings
+        later = readings.shape[1] + np.arange(len(vectors))
+        # Known before it is asked for: to find it anew takes as long as fifty requests.
+        vars(grown)["_readings"] = np.concatenate([readings, vectors.T], axis=1), np.append(reading, later)
+        return grown
 
     def refresh(self, state: State) -> Self:
         """The vectors stay as fitted; popularity is counted anew, as of the state's instant."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ml.bundle.arrivals import extended
 from ml.data.new_items import NewItem
+from ml.serving.contract import SlateRequest
 from ml.serving.engine.engine import SlateEngine
 from ml.serving.engine.release import Release
 
@@ -21,4 +22,8 @@ def with_items(engine: SlateEngine, items: Sequence[NewItem]) -> SlateEngine:
         return engine
     release = Release.of(before.domain, before.version, bundle)
     release.item_features.take_over(before.item_features)
-    return replace(engine, release=release, profiles=engine.profiles.moved(release))
+    changed = replace(engine, release=release, profiles=engine.profiles.moved(release))
+    for name, plan in release.plans.items():  # what is read lazily is read now, and nobody waits for it
+        if not plan.placement.anchored:
+            changed.recommend(SlateRequest(name))
+    return changed
