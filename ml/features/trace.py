@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.arrays import Bools, Floats, Indices, Ints, first_at, take_ranges
+from ml.data.arrays import Bools, Floats, Indices, Ints, first_at, taken
 from ml.features.trace_kernels import first_of_each, repeated
 
 COLUMNS: dict[str, Any] = {
@@ -120,17 +120,15 @@ class Trace:
             return self
         _, again = repeated(self.offsets, self.event, other.offsets, other.event)
         other = other.pick(np.flatnonzero(~again))
-        row = np.concatenate([self.rows, other.rows])
         name = np.concatenate([self.name, other.name])
         columns = {each: np.concatenate([getattr(self, each), getattr(other, each)]) for each in COLUMNS}
+        offsets = self.offsets + other.offsets
+        if len(self) == 1 and len(other.at) and (not len(self.at) or self.at[-1] < other.at[0]):
+            return _opened(self.kinds, offsets, columns, name)  # as it mostly is: they are in order
+        row = np.concatenate([self.rows, other.rows])
         order = np.lexsort((columns["at"], row))  # stable: the events of this trace first
         order = _settled(order, row, columns["at"], name, len(self.at))
-        return _opened(
-            self.kinds,
-            self.offsets + other.offsets,
-            {each: values[order] for each, values in columns.items()},
-            name[order],
-        )
+        return _opened(self.kinds, offsets, {each: values[order] for each, values in columns.items()}, name[order])
 
     def widened(self, rows: int) -> "Trace":
         """The same with further users at the end, who did nothing; `rows` in all."""
@@ -138,9 +136,9 @@ class Trace:
         return replace(self, offsets=np.concatenate([self.offsets, more]))
 
     def _ranges(self, starts: Ints, stops: Ints) -> "Trace":
-        return self._at(*take_ranges(starts, stops))
+        return self._at(*taken(starts, stops))
 
-    def _at(self, offsets: Ints, positions: Ints) -> "Trace":
+    def _at(self, offsets: Ints, positions: Ints | slice) -> "Trace":
         moved = [each.name for each in fields(self) if each.name not in ("kinds", "offsets")]
         return replace(self, offsets=offsets, **{each: getattr(self, each)[positions] for each in moved})
 

@@ -83,7 +83,9 @@ def open_service(
     with ExitStack() as stack:
         live: LiveView = open_live(domain, reader=True) if reader else open_live(domain, now=now)
         stack.callback(live.close)
-        follower = Follower(declared, partial(registry.champion_number, domain), partial(_engine, declared, live, now, budget), every)
+        follower = Follower(
+            declared, partial(registry.champion_number, domain), partial(_engine, declared, live, now, budget), every
+        )
         if not follower.look():
             raise RunFailed(f"{domain} has no champion to serve. Train and promote one: slate demo --domain {domain}")
         impressions = ImpressionLog(online_folder(domain) / "impressions")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.data.arrays import Indices, Ints, Ragged
+from ml.data.arrays import Indices, Ints, Ragged, is_among
 from ml.data.dataset import requests_for
 from ml.data.holdings import FOREVER, Holdings, Spans
 from ml.data.occurrences import NEVER
@@ -35,7 +35,10 @@ class Happened:
         if told and row >= 0:
             sealed = release.bundle.traces.trace.take(np.array([row], np.int64)).event
             hashes = np.array([number_of(event.event_id) for event in told], np.uint64)
-            told = [event for event, known in zip(told, np.isin(hashes, sealed), strict=True) if not known]
+            known = is_among(
+                hashes, sealed[np.isin(sealed, hashes)]
+            )  # few told, thousands sealed: looked for one by one
+            told = [event for event, again in zip(told, known, strict=True) if not again]
         return cls(
             tuple(told), release.items([event.item_id for event in told]),
             np.array([event.occurred_at for event in told], np.int64), tuple(event.event_type for event in told),
