@@ -9,8 +9,9 @@ from ml.domains import Domain
 from ml.errors import RunFailed
 from ml.logs import get_logger
 from ml.serving.beside import let_the_loop_first
-from ml.serving.contract import SlateRequest
+from ml.serving.contract import SessionEvent, SlateRequest
 from ml.serving.engine.engine import SlateEngine
+from ml.serving.engine.release import Release
 from ml.serving.online.contract import ANONYMOUS
 
 EVERY = 5.0  # seconds between two looks at the alias
@@ -36,11 +37,18 @@ def warm(engine: SlateEngine, users: Sequence[str] = ()) -> None:
         anchor = release.item_ids[0] if plan.placement.anchored and release.item_ids else None
         if anchor or not plan.placement.anchored:
             named = [user for user in users[:FEW] if not user.startswith(ANONYMOUS)]
-            requests = [SlateRequest(name, user_id=user or None, anchor=anchor) for user in (None, *named)]
+            asked = [(user, session) for session in ((), _session(release)) for user in (None, *named)]
+            requests = [SlateRequest(name, user_id=user, anchor=anchor, session=session) for user, session in asked]
             engine.cheap(requests)
             engine.recommend_many(requests)
     for start in range(0, len(users), TOGETHER):
         engine.prepare(users[start : start + TOGETHER])
+
+
+def _session(release: Release) -> Sequence[SessionEvent]:
+    """One of the first item, as of somebody who just took it."""
+    liked = [kind for kind, weight in release.domain.event_weights.items() if weight > 0]
+    return [SessionEvent(item, kind, 0) for item in release.item_ids[:1] for kind in liked[:1]]
 
 
 @dataclass(frozen=True)
