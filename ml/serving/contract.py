@@ -1,8 +1,10 @@
 """What serving is asked and what it answers: the one shape for HTTP, Python and batch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from ml.errors import RunFailed
 from ml.reranking.choice import Choice
@@ -37,8 +39,7 @@ class SlateRequest:
     choice: Choice = field(default_factory=Choice)
 
 
-@dataclass(frozen=True)
-class ServedItem:
+class ServedItem(msgspec.Struct, frozen=True):
     """One place of a served slate."""
 
     item_id: str
@@ -50,8 +51,7 @@ class ServedItem:
     explored: bool = False  # drawn by chance
 
 
-@dataclass(frozen=True)
-class ServedSlate:
+class ServedSlate(msgspec.Struct, frozen=True):
     """What one request is answered with, and all that its impression needs."""
 
     slate_id: str
@@ -63,16 +63,17 @@ class ServedSlate:
     items: tuple[ServedItem, ...]
     shown_at: int  # microseconds since 1970 UTC: the moment of the request
     shortfall: str | None = None  # why there are fewer items than were asked for
-    removed: Mapping[str, int] = field(default_factory=dict)  # candidates that each step took away
+    removed: Mapping[str, int] = {}  # candidates that each step took away
     rules: tuple[str, ...] = ()  # of eligibility that took any, as `id@version`
-    timings_ms: Mapping[str, float] = field(default_factory=dict)  # by stage
+    timings_ms: Mapping[str, float] = {}  # by stage
     features_as_of: int = 0  # microseconds since 1970 UTC: what the user did until then is in it
     session_id: str | None = None
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str] = {}
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
-        return asdict(self)
+        told: dict[str, Any] = msgspec.to_builtins(self)
+        return told
 
 
 class Overloaded(RunFailed):

@@ -7,7 +7,8 @@ in good time is answered by the cheap path, and so is one that would have to que
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ml.errors import BadInput
 from ml.logs import get_logger
