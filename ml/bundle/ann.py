@@ -21,7 +21,7 @@ from ml.retrieval.contract import Ranking, top_k
 # Measured on the item vectors of a two-tower model, one query at a time on one thread: see the decision.
 EXACT_BELOW = 5_000
 # Shares of the lists that a query reads: the smallest that finds enough is taken.
-EFFORTS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
+EFFORTS = (1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 LEAST_A_LIST = 39  # vectors: what faiss needs to place a centroid well
 MINIMUM_RECALL = 0.98
 RECALL_AT = 100

@@ -38,6 +38,15 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Reads:
+    """What tells two requests apart for a retriever, beside the user."""
+
+    session: bool
+    place: bool
+    user: bool  # whether it reads anything else: then what it finds is of one user alone
+
+
+@dataclass(frozen=True)
 class Release:
     """An opened bundle with the plans of its domain's placements."""
 
@@ -71,6 +80,15 @@ class Release:
     def item_ids(self) -> list[str]:
         """Identifiers by number."""
         return [str(item) for item in self.bundle.items.ids]
+
+    @cached_property
+    def reads(self) -> dict[str, Reads]:
+        """What each retriever reads of requests."""
+        inputs = {name: set(model.inputs) for name, model in self.bundle.recommender.retrievers.items()}
+        return {
+            name: Reads("session" in read, "place" in read, bool(read - {"session", "place"}))
+            for name, read in inputs.items()
+        }
 
     @cached_property
     def reach(self) -> dict[str, int]:

@@ -46,7 +46,7 @@ def retrieve(
         if only is not None and name != only:
             continue
         wanted = [row for row, ask in enumerate(asked.asks) if only or name in ask.plan.retrievers]
-        unknown = [row for row in wanted if not _is_known(release, name, model, asked.asks[row])]
+        unknown = [row for row in wanted if not _is_known(release, name, asked.asks[row])]
         if unknown and time_left():
             try:
                 _find(release, name, model, seen, asked.asks, unknown)
@@ -56,25 +56,25 @@ def retrieve(
     return rankings, missing
 
 
-def _key(model: Retriever, name: str, ask: Ask) -> tuple[str, Session]:
+def _key(release: Release, name: str, ask: Ask) -> tuple[str, Session]:
     """What an answer is known by: sessions matter only to those who read them."""
-    return name, ask.session if "session" in model.inputs else ()
+    return name, ask.session if release.reads[name].session else ()
 
 
-def _shared_key(model: Retriever, name: str, ask: Ask) -> tuple[str, int, Session] | None:
+def _shared_key(release: Release, name: str, ask: Ask) -> tuple[str, int, Session] | None:
     """What an answer is known by that does not depend on who asks; None where it does, or where something is barred."""
-    if set(model.inputs) - {"place", "session"} or ask.profile.barred is not None:
+    reads = release.reads[name]
+    if reads.user or ask.profile.barred is not None:
         return None
-    session = ask.session if "session" in model.inputs else ()
-    return name, ask.profile.place if "place" in model.inputs else -1, session
+    return name, ask.profile.place if reads.place else -1, ask.session if reads.session else ()
 
 
-def _is_known(release: Release, name: str, model: Retriever, ask: Ask) -> bool:
+def _is_known(release: Release, name: str, ask: Ask) -> bool:
     """Whether an answer is at hand: with the profile, or found for somebody else to whom it is the same."""
-    key = _key(model, name, ask)
+    key = _key(release, name, ask)
     if (found := ask.profile.found.get(key)) is not None and found.among == release.reach[name]:
         return True
-    shared = _shared_key(model, name, ask)
+    shared = _shared_key(release, name, ask)
     found = None if shared is None else release.shared.get(shared)
     if found is not None:
         ask.profile.found[key] = found
@@ -85,13 +85,13 @@ def _find(
     release: Release, name: str, model: Retriever, seen: Requests, asks: Sequence[Ask], rows: Sequence[int]
 ) -> None:
     """Ask a retriever for all whose answer is not known, and keep it with their profiles."""
-    first = {(id(asks[row].profile), _key(model, name, asks[row])): row for row in rows}
+    first = {(id(asks[row].profile), _key(release, name, asks[row])): row for row in rows}
     later = [row for (_, (_, session)), row in first.items() if session or asks[row].profile.latest != NEVER]
     sealed = [row for row in first.values() if row not in later]
     for wanted, search in ((later, _by_index), (sealed, _exactly)):
         if wanted:
             found = search(release, name, model, seen.take(np.array(wanted)), asks, wanted)
-            _keep(release, name, model, asks, wanted, found)
+            _keep(release, name, asks, wanted, found)
 
 
 def _exactly(
@@ -116,9 +116,9 @@ def _by_index(
     if ranking is None:
         return _exactly(release, name, model, part, asks, rows)
     found = []
-    for row in range(len(rows)):
-        kept = np.flatnonzero((ranking.item[row] >= 0) & ~is_among(ranking.item[row], barred[row]))[:wanted]
-        found.append(Found(ranking.item[row][kept], ranking.score[row][kept], False, release.reach[name]))
+    for row, (item, score) in enumerate(zip(ranking.item, ranking.score, strict=True)):
+        kept = np.flatnonzero((item >= 0) & ~is_among(item, barred[row]) if most else item >= 0)[:wanted]
+        found.append(Found(item[kept], score[kept], False, release.reach[name]))
     return found
 
 
@@ -130,16 +130,14 @@ def _barred(asks: Sequence[Ask], rows: Sequence[int]) -> Ragged:
     return ragged([NONE if (own := asks[row].profile.barred) is None else own for row in rows])
 
 
-def _keep(
-    release: Release, name: str, model: Retriever, asks: Sequence[Ask], rows: Sequence[int], found: Sequence[Found]
-) -> None:
+def _keep(release: Release, name: str, asks: Sequence[Ask], rows: Sequence[int], found: Sequence[Found]) -> None:
     """Keep what was found with the profiles, and for everybody where it is the same for all."""
     _make_room(release.shared, MOST_SHARED)
     for row in rows:
         _make_room(asks[row].profile.found, MOST_OWN)
     for row, each in zip(rows, found, strict=True):
-        asks[row].profile.found[_key(model, name, asks[row])] = each
-        if (shared := _shared_key(model, name, asks[row])) is not None:
+        asks[row].profile.found[_key(release, name, asks[row])] = each
+        if (shared := _shared_key(release, name, asks[row])) is not None:
             release.shared[shared] = each
 
 
@@ -160,7 +158,7 @@ def _stacked(
     score = np.full((len(asked.asks), quota), -np.inf, np.float32)
     for row in wanted:
         ask = asked.asks[row]
-        found = ask.profile.found.get(_key(model, name, ask))
+        found = ask.profile.found.get(_key(release, name, ask))
         try:
             if found is not None and len(ask.exclude):
                 found = _without(release, name, model, asked, row, found)
