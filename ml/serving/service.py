@@ -22,7 +22,7 @@ from ml.serving.engine.following import Follower
 from ml.serving.events import LiveEvent
 from ml.serving.impressions import ImpressionLog
 from ml.serving.items import kept_items
-from ml.serving.online.contract import ANONYMOUS, user_key
+from ml.serving.online.contract import ANONYMOUS, is_anonymous, user_key
 from ml.serving.online.live import Live, LiveView, Receipt
 
 ITEMS_EVERY = 30.0  # seconds between two computations of all items' features
@@ -108,7 +108,7 @@ class Service:
             RunFailed: Another process takes this domain's events.
         """
         for at, event in enumerate(events):
-            if event.user_id is not None and event.user_id.startswith(ANONYMOUS):
+            if event.user_id is not None and is_anonymous(event.user_id):
                 raise BadInput(f"[{at}].user_id: no user's identifier may begin with {ANONYMOUS!r}: leave it out")
         receipt = self._writer.accept(events)
         for event in events:

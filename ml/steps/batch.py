@@ -19,7 +19,7 @@ from ml.domains import get_domain
 from ml.domains.domain import Outputs
 from ml.logs import get_logger
 from ml.reranking.eligibility import decision_log
-from ml.serving.online.contract import ANONYMOUS
+from ml.serving.online.contract import is_anonymous
 from ml.settings import settings
 from ml.steps.choices import refuse_unknown_outputs
 from ml.steps.recommending import champion
@@ -93,7 +93,7 @@ def _write(folder: Path, bundle: Bundle, version: int, k: int, outputs: Outputs 
 
 def _answers(bundle: Bundle, k: int, outputs: Outputs | None) -> Iterator[tuple[Strings, Answer]]:
     """The slates of every known user and of an unknown one (None), some users at a time."""
-    known = np.flatnonzero([not str(user).startswith(ANONYMOUS) for user in bundle.users.ids])
+    known = np.flatnonzero([not is_anonymous(str(user)) for user in bundle.users.ids])
     everybody = np.append(known, -1).astype(np.int32)
     for start in range(0, len(everybody), CHUNK):
         user = everybody[start : start + CHUNK]

@@ -19,7 +19,7 @@ from ml.serving.contract import ServedSlate, SlateRequest
 from ml.serving.engine.engine import Budget, SlateEngine
 from ml.serving.engine.profiles import Happenings, Profiles
 from ml.serving.engine.release import Release
-from ml.serving.online.contract import ANONYMOUS
+from ml.serving.online.contract import is_anonymous
 from ml.serving.online.opening import online_folder, open_live
 from ml.settings import settings
 from ml.steps.batch import SLATES
@@ -57,7 +57,7 @@ def batch_slates(domain: str, placement: str, now: datetime | None = None) -> di
         live = stack.enter_context(open_live(domain, reader=True)) if now and online_folder(domain).exists() else None
         engine = _engine(domain, version.number, bundle, live)
         moment = bundle.snapshot.as_of if now is None else round(now.timestamp() * 1e6)
-        users = [str(user) for user in bundle.users.ids if not str(user).startswith(ANONYMOUS)]
+        users = [str(user) for user in bundle.users.ids if not is_anonymous(str(user))]
         engine.recommend_many([SlateRequest(placement)], moment)  # a placement that cannot be asked for is refused now
         told = datetime.fromtimestamp(moment / 1e6, UTC)
         final = settings().domain_path("slates", domain) / f"{told:%Y%m%dT%H%M%SZ}-v{version.number}-{placement}"

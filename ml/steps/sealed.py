@@ -9,12 +9,12 @@ from ml.data.arrays import Indices
 from ml.data.dataset import Dataset
 from ml.data.windows import Windows
 from ml.domains import Domain, Source
-from ml.serving.online.contract import ANONYMOUS
+from ml.serving.online.contract import is_anonymous
 
 
 def known_now(bundle: Bundle) -> Indices:
     """The users whose facts are known at the bundle's instant (everybody, where users have no facts)."""
-    named = np.array([not str(user).startswith(ANONYMOUS) for user in bundle.users.ids], bool)
+    named = np.array([not is_anonymous(str(user)) for user in bundle.users.ids], bool)
     everybody = np.flatnonzero(named).astype(np.int32)
     facts = bundle.requests(everybody).facts
     if not facts.facts:

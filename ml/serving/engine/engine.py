@@ -16,7 +16,7 @@ from ml.serving.engine.profiles import Profiles
 from ml.serving.engine.ranking import arrange, candidates_of, ranked, remember, way_of
 from ml.serving.engine.release import Release
 from ml.serving.engine.retrieving import Told, retrieve
-from ml.serving.online.contract import ANONYMOUS
+from ml.serving.online.contract import ANONYMOUS, is_anonymous
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Stages:
 def user_key(request: SlateRequest) -> str:
     """Whose request it is: the user, the session of somebody who did not sign in, or nobody; raises `BadInput`."""
     if request.user_id is not None:
-        if request.user_id.startswith(ANONYMOUS):
+        if is_anonymous(request.user_id):
             raise BadInput(f"user_id: no user's identifier may begin with {ANONYMOUS!r}: send session_id instead")
         return request.user_id
     return f"{ANONYMOUS}{request.session_id}" if request.session_id else ""

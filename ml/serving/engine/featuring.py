@@ -19,7 +19,7 @@ from ml.features.trace import Trace
 from ml.serving.engine.describing import Describing
 from ml.serving.engine.profile import Row
 from ml.serving.events import LiveEvent
-from ml.serving.online.contract import ANONYMOUS, user_key
+from ml.serving.online.contract import is_anonymous, user_key
 
 PART = 10_000  # events read from the store at once
 MERGED = 32  # users whose traces are made whole without a pause
@@ -76,7 +76,7 @@ class Featuring:
         snapshot = self.bundle.snapshot
         if moment == snapshot.as_of and not events:
             return sealed_row(snapshot, user)
-        if key.startswith(ANONYMOUS) or (user < 0 and not events):
+        if is_anonymous(key) or (user < 0 and not events):
             return self.nothing
         trace = self.bundle.traces.of(np.array([user], np.int64))
         if events:

@@ -12,7 +12,7 @@ from ml.serving.beside import let_the_loop_first
 from ml.serving.contract import SessionEvent, SlateRequest
 from ml.serving.engine.engine import SlateEngine
 from ml.serving.engine.release import Release
-from ml.serving.online.contract import ANONYMOUS
+from ml.serving.online.contract import is_anonymous
 
 EVERY = 5.0  # seconds between two looks at the alias
 AGAIN = 60.0  # seconds after which a version that was refused is tried again
@@ -36,7 +36,7 @@ def warm(engine: SlateEngine, users: Sequence[str] = ()) -> None:
     for name, plan in release.plans.items():
         anchor = release.item_ids[0] if plan.placement.anchored and release.item_ids else None
         if anchor or not plan.placement.anchored:
-            named = [user for user in users[:FEW] if not user.startswith(ANONYMOUS)]
+            named = [user for user in users[:FEW] if not is_anonymous(user)]
             asked = [(user, session) for session in ((), _session(release)) for user in (None, *named)]
             requests = [SlateRequest(name, user_id=user, anchor=anchor, session=session) for user, session in asked]
             engine.cheap(requests)

@@ -18,7 +18,7 @@ from ml.reranking.choice import Choice
 from ml.reranking.reranker import Reranker
 from ml.serving.engine.featuring import Featuring, ItemRows
 from ml.serving.engine.profile import Found, Pool, Session
-from ml.serving.online.contract import ANONYMOUS
+from ml.serving.online.contract import is_anonymous
 
 MOST_NUMBERS = np.iinfo(np.int32).max
 
@@ -109,7 +109,7 @@ class Release:
         log = self.bundle.log
         there = np.flatnonzero(np.diff(log.offsets))
         order = there[np.argsort(log.at[log.offsets[there + 1] - 1], kind="stable")]
-        named = [user for user in self.bundle.users.ids[order].tolist() if not str(user).startswith(ANONYMOUS)]
+        named = [user for user in self.bundle.users.ids[order].tolist() if not is_anonymous(str(user))]
         return named[-count:]
 
     def user_row(self, key: str) -> int:

@@ -20,6 +20,11 @@ def user_key(event: LiveEvent) -> str:
     return event.user_id if event.user_id is not None else f"{ANONYMOUS}{event.session_id}"
 
 
+def is_anonymous(key: str) -> bool:
+    """Whether it names a session that nobody signed in to, rather than a user."""
+    return key.startswith(ANONYMOUS)
+
+
 def in_order(events: Iterable[LiveEvent]) -> list[LiveEvent]:
     """Events as the marts order them: by moment, at the same moment by `event_id`'s bytes."""
     return sorted(events, key=lambda event: (event.occurred_at, event.event_id.encode()))
