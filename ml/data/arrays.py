@@ -70,6 +70,17 @@ class Ragged:
         offsets, positions = taken(self.offsets[rows], self.offsets[np.asarray(rows) + 1])
         return Ragged(offsets, self.values[positions])
 
+    def between(self, start: int, stop: int) -> "Ragged":
+        """The rows from `start` up to `stop`: a view."""
+        offsets, positions = between(self.offsets, start, stop)
+        return Ragged(offsets, self.values[positions])
+
+
+def between(offsets: Ints, start: int, stop: int) -> tuple[Ints, slice]:
+    """Offsets of the rows from `start` up to `stop`, of those that `offsets` cut, and where their values stand."""
+    first = offsets[start]
+    return offsets[start : stop + 1] - first, slice(first, offsets[stop])
+
 
 def mapped(path: Path) -> NDArray[Any]:
     """An array file mapped into memory: processes share its pages, and what is not read takes none.

@@ -75,6 +75,10 @@ class FactTable:
             values = np.where((rows >= 0)[:, None], self.values[np.maximum(rows, 0)], UNKNOWN)
         return FactTable(self.facts, values, self.categories)
 
+    def between(self, start: int, stop: int) -> "FactTable":
+        """The rows from `start` up to `stop`: a view."""
+        return FactTable(self.facts, self.values[start:stop], self.categories)
+
     def aligned(self, facts: Mapping[str, Fact], categories: Mapping[str, Strings], rows: int) -> "FactTable":
         """The same rows as a model learned them: these facts in this order, categories by these texts.
 

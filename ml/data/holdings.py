@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ml.data.arrays import Bools, Indices, Ints, Ragged, take_ranges, taken
+from ml.data.arrays import Bools, Indices, Ints, Ragged, between, take_ranges, taken
 
 FOREVER = np.iinfo(np.int64).max
 
@@ -30,6 +30,10 @@ class Spans:
         """The spans of these requests, in this order."""
         offsets, at = taken(self.offsets[rows], self.offsets[np.asarray(rows) + 1])
         return self.pick(offsets, at)
+
+    def between(self, start: int, stop: int) -> "Spans":
+        """The spans of the requests from `start` up to `stop`: a view."""
+        return self.pick(*between(self.offsets, start, stop))
 
     def pick(self, offsets: Ints, positions: Ints | Bools | slice) -> "Spans":
         """The spans at these positions (or of this mask), cut into requests at `offsets`."""

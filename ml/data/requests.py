@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, taken
+from ml.data.arrays import Bools, Floats, Indices, Ints, Ragged, between, taken
 from ml.data.facts import FactTable
 from ml.data.holdings import Spans
 from ml.data.occurrences import Occurrences
@@ -39,6 +39,10 @@ class History:
     def take(self, rows: Ints) -> "History":
         """The histories of these requests, in this order."""
         return self.cut(self.offsets[rows], self.offsets[np.asarray(rows) + 1])
+
+    def between(self, start: int, stop: int) -> "History":
+        """The histories from `start` up to `stop`: a view."""
+        return self.pick(*between(self.offsets, start, stop))
 
     def cut(self, starts: Ints, stops: Ints) -> "History":
         """The events in these ranges of positions, one range a request."""
@@ -79,6 +83,15 @@ class Requests:
             self.facts.take(rows) if self.facts.facts else self.facts,
             self.held and self.held.take(rows), self.barred and self.barred.take(rows), self.spans and self.spans.take(rows),
             self.occurrences,
+        )  # fmt: skip
+
+    def between(self, start: int, stop: int) -> "Requests":
+        """The requests from `start` up to `stop`: a view, which costs a fraction of taking them."""
+        return Requests(
+            self.user[start:stop], self.moment[start:stop], self.place[start:stop], self.history.between(start, stop),
+            self.session.between(start, stop), self.facts.between(start, stop),
+            self.held and self.held.between(start, stop), self.barred and self.barred.between(start, stop),
+            self.spans and self.spans.between(start, stop), self.occurrences,
         )  # fmt: skip
 
     def without(self, exclude: Ragged | None) -> Ragged | None:

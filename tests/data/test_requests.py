@@ -1,8 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml.data.arrays import Ragged
 from ml.data.dataset import Log, requests_for
+from ml.data.facts import FactTable
+from ml.data.holdings import Spans
+from ml.domains.facts import Fact
 
 CENTURY = 3_000_000_000_000_000  # microseconds since 1970: the year 2065
 
@@ -38,3 +44,36 @@ def test_a_hundred_thousand_users_do_not_outgrow_the_numbers():
     requests = requests_for(log, users.astype(np.int32), np.full(len(users), CENTURY + 1))
     assert requests.history.items.lengths.tolist() == [1] * len(users)
     assert requests.history.item.tolist() == users.tolist()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), max_size=30),
+    st.lists(st.integers(-1, 4), min_size=1, max_size=8), st.data(),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_requests_between_two_are_those_that_would_be_taken(events, users, data):
+    user = np.array(users, np.int32)
+    requests = requests_for(log_of(events, 5), user, np.full(len(user), 8))
+    lengths = np.arange(len(user)) % 3
+    offsets = np.r_[0, np.cumsum(lengths)]
+    many = np.arange(offsets[-1], dtype=np.int32)
+    facts = FactTable(
+        {"age": Fact(kind="number", description="Years.")}, np.arange(len(user), dtype=np.float32)[:, None], {}
+    )
+    whole = replace(
+        requests, facts=facts, session=Ragged(offsets, many), held=Ragged(offsets, many + 1),
+        spans=Spans(offsets, many, many.astype(np.int64), many.astype(np.int64) + 5),
+    )  # fmt: skip
+    start = data.draw(st.integers(0, len(user)))
+    stop = data.draw(st.integers(start, len(user)))
+    found, expected = whole.between(start, stop), whole.take(np.arange(start, stop))
+    for row in range(stop - start):
+        assert found.history.items[row].tolist() == expected.history.items[row].tolist()
+        assert found.session[row].tolist() == expected.session[row].tolist()
+        assert found.held[row].tolist() == expected.held[row].tolist()
+    assert found.barred is None
+    for name in ("user", "moment", "place"):
+        assert getattr(found, name).tolist() == getattr(expected, name).tolist()
+    assert found.facts.values.tolist() == expected.facts.values.tolist()
+    assert found.spans.until.tolist() == expected.spans.until.tolist()
+    assert found.spans.offsets.tolist() == expected.spans.offsets.tolist()

@@ -55,7 +55,7 @@ def arrange(asks: Sequence[Ask], requests: Requests, slates: Slates) -> list[Arr
 
 def _arranged(rows: Sequence[int], asks: Sequence[Ask], requests: Requests, slates: Slates) -> Arranged:
     first, start, stop = asks[rows[0]], rows[0], rows[-1] + 1
-    part = requests if len(rows) == len(requests) else requests.take(np.arange(start, stop))
+    part = requests if len(rows) == len(requests) else requests.between(start, stop)
 
     def of(chosen: Ints | None, depth: int) -> Slates:
         taken = slice(start, stop) if chosen is None else start + chosen
