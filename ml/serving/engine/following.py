@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ml.domains import Domain
 from ml.errors import RunFailed
 from ml.logs import get_logger
-from ml.serving.beside import let_the_loop_first
+from ml.serving.beside import let_slates_first
 from ml.serving.contract import SessionEvent, SlateRequest
 from ml.serving.engine.engine import SlateEngine
 from ml.serving.engine.release import Release
@@ -139,7 +139,7 @@ class Follower:
         self._stop.set()
 
     def _follow(self) -> None:
-        let_the_loop_first()
+        let_slates_first()
         while not self._stop.wait(self._every):
             try:
                 self.look()

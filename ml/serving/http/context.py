@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ml.domains import DOMAINS, Domain
-from ml.serving.beside import let_the_loop_first
+from ml.serving.beside import let_slates_first
 from ml.serving.http.answers import Refused
 from ml.serving.http.limits import Limits
 from ml.serving.http.metrics import Metrics
@@ -49,7 +49,7 @@ class Context:
         object.__setattr__(self, "shield", Shield(limits.slates, limits.retry_after))
         object.__setattr__(self, "rates", RateLimit(limits.per_second, limits.burst, limits.clients))
         object.__setattr__(self, "threads", ThreadPoolExecutor(limits.threads, "slate-http"))
-        object.__setattr__(self, "slow", ThreadPoolExecutor(1, "slate-slow", initializer=let_the_loop_first))
+        object.__setattr__(self, "slow", ThreadPoolExecutor(1, "slate-slow", initializer=let_slates_first))
 
     def service(self, domain: str) -> DomainService:
         """The service of a domain; raises `Refused` (404) for one that is not served."""
