@@ -121,9 +121,9 @@ def top_k(scores: Reals, k: int, *, exclude: Ragged | None = None, only: Ragged 
 
 def best_of(model: Retriever, requests: Requests, k: int, exclude: Ragged) -> Ranking:
     """The K best items of each request, of all but those to exclude, best first, ties by item number."""
-    if isinstance(model, FindsFew):
-        return model.best(requests, k, exclude)
-    return top_k(model.score(requests), k, exclude=exclude)
+    best = getattr(model, "best", None)  # as `isinstance(model, FindsFew)` says in ten times the time
+    found: Ranking = top_k(model.score(requests), k, exclude=exclude) if best is None else best(requests, k, exclude)
+    return found
 
 
 def _best_of(scores: Reals, k: int, only: Ragged, exclude: Ragged | None) -> Ranking:

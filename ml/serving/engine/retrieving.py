@@ -1,7 +1,7 @@
 """Retrieval for a batch: what was found for a profile before is looked up, the rest is found for all at once."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,21 @@ log = get_logger(__name__)
 Told = Callable[[str, Exception], None]  # hears of a retriever that failed
 
 
+@dataclass(frozen=True)
+class Seen:
+    """R requests as the models see them, of which several retrievers are asked about the same part."""
+
+    requests: Requests
+    parts: dict[tuple[int, ...], Requests] = field(default_factory=dict)
+
+    def part(self, rows: Sequence[int]) -> Requests:
+        """Some of the requests."""
+        key = tuple(rows)
+        if key not in self.parts:
+            self.parts[key] = self.requests if len(rows) == len(self.requests) else self.requests.take(np.array(rows))
+        return self.parts[key]
+
+
 def retrieve(
     release: Release, asked: Asked, told: Told, time_left: Callable[[], bool], only: str | None = None
 ) -> tuple[dict[str, Ranking], list[set[str]]]:
@@ -39,7 +54,7 @@ def retrieve(
         request each, the retrievers whose answer is missing.
     """
     recommender = release.bundle.recommender
-    seen = recommender.visible.requests(asked.requests)
+    seen = Seen(recommender.visible.requests(asked.requests))
     missing: list[set[str]] = [set() for _ in asked.asks]
     rankings = {}
     for name, model in recommender.retrievers.items():
@@ -81,16 +96,14 @@ def _is_known(release: Release, name: str, ask: Ask) -> bool:
     return found is not None
 
 
-def _find(
-    release: Release, name: str, model: Retriever, seen: Requests, asks: Sequence[Ask], rows: Sequence[int]
-) -> None:
+def _find(release: Release, name: str, model: Retriever, seen: Seen, asks: Sequence[Ask], rows: Sequence[int]) -> None:
     """Ask a retriever for all whose answer is not known, and keep it with their profiles."""
     first = {(id(asks[row].profile), _key(release, name, asks[row])): row for row in rows}
     later = [row for (_, (_, session)), row in first.items() if session or asks[row].profile.latest != NEVER]
     sealed = [row for row in first.values() if row not in later]
     for wanted, search in ((later, _by_index), (sealed, _exactly)):
         if wanted:
-            found = search(release, name, model, seen.take(np.array(wanted)), asks, wanted)
+            found = search(release, name, model, seen.part(wanted), asks, wanted)
             _keep(release, name, asks, wanted, found)
 
 
@@ -127,6 +140,8 @@ def _wanted(release: Release, name: str) -> int:
 
 
 def _barred(asks: Sequence[Ask], rows: Sequence[int]) -> Ragged:
+    if asks[rows[0]].profile.barred is None:  # so it is for all, or for none
+        return Ragged.empty(len(rows))
     return ragged([NONE if (own := asks[row].profile.barred) is None else own for row in rows])
 
 
