@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -53,12 +54,18 @@ def merge(rankings: Mapping[str, Ranking], quotas: Mapping[str, int], maximum: i
     items = [rankings[name].item[:, : quotas[name]] for name in names]
     found = np.ascontiguousarray(np.concatenate(items, axis=1), np.int32)
     said = np.concatenate([rankings[name].score[:, : quotas[name]] for name in names], axis=1, dtype=np.float32)
-    widths = [each.shape[1] for each in items]
-    source, place = np.repeat(np.arange(len(names)), widths), np.concatenate([np.arange(width) for width in widths])
+    source, place = _columns(tuple(each.shape[1] for each in items))
     most = len(found) * min(maximum, found.shape[1])
     counts, item = np.zeros(len(found), np.int64), np.empty(most, np.int32)
     score, rank = (np.full((most, len(names)), np.nan, np.float32) for _ in range(2))
     width = int(found.max(initial=-1)) + 1
-    write(found, said, source, place.astype(np.float32), width, maximum, counts, item, score, rank)
+    write(found, said, source, place, width, maximum, counts, item, score, rank)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
     return Candidates(names, offsets, item[: offsets[-1]], score[: offsets[-1]], rank[: offsets[-1]])
+
+
+@lru_cache(maxsize=64)
+def _columns(widths: tuple[int, ...]) -> tuple[Ints, Floats]:
+    """The retriever of each column of rankings side by side, and its rank there from 0."""
+    place = np.concatenate([np.arange(width, dtype=np.float32) for width in widths])
+    return np.repeat(np.arange(len(widths)), widths), place

@@ -35,8 +35,11 @@ class Removal:
     @cached_property
     def counts(self) -> Ints:
         """(R, S) how many candidates each step took away that none before it had."""
-        first = self.bits & -self.bits  # the lowest bit
-        return np.stack([(self.there & (first == 1 << step)).sum(axis=1) for step in range(len(STEPS))], axis=1)
+        row, column = np.nonzero(self.bits)
+        bits = self.bits[row, column]
+        step = np.log2(bits & -bits).astype(np.int64)  # of the lowest
+        counted = np.bincount(row * len(STEPS) + step, minlength=len(self.bits) * len(STEPS))
+        return counted.reshape(len(self.bits), len(STEPS))
 
     def with_rows(self, rows: Ints, other: "Removal") -> "Removal":
         """The same with these requests replaced by the others."""

@@ -90,8 +90,9 @@ def decide(
     scope = Scope.of(eligibility, items)
     for rows in _chunks(len(requests), max(pairs_at_once // max(columns, 1), 1)):
         asked = np.arange(len(items), dtype=np.int32)[None] if candidates is None else candidates[rows]
-        pairs = Pairs.of(requests, rows, items, np.maximum(asked, 0), channel)
-        _judge_chunk(eligibility, scope, pairs, failed[rows])
+        if eligibility.rules or scope.requires:
+            pairs = Pairs.of(requests, rows, items, np.maximum(asked, 0), channel)
+            _judge_chunk(eligibility, scope, pairs, failed[rows])
         np.bitwise_or(failed[rows], _missing_fact(eligibility), out=failed[rows], where=asked < 0)
     return Decisions(eligibility, items, candidates, channel, failed)
 

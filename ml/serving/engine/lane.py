@@ -32,8 +32,10 @@ class Waiting:
 class Lane:
     """A queue and the thread that answers what is in it, a batch at a time."""
 
-    def __init__(self, name: str, answer: Callable[[Sequence[SlateRequest]], Sequence[Outcome]]) -> None:
-        self.name, self._answer = name, answer
+    def __init__(
+        self, name: str, answer: Callable[[Sequence[SlateRequest]], Sequence[Outcome]], share: float = 1.0
+    ) -> None:
+        self.name, self._answer, self._share = name, answer, share  # of `LONGEST`, that its batches may take
         self._queue: deque[Waiting] = deque()
         self._wake = threading.Condition()
         self._generation, self._hung = 0, 0
@@ -61,7 +63,7 @@ class Lane:
     @property
     def most(self) -> int:
         """Requests answered together, as fast as that goes of late."""
-        return max(1, min(MOST, int((LONGEST - self.start) / max(self.pace, 1e-6))))
+        return max(1, min(MOST, int((self._share * LONGEST - self.start) / max(self.pace, 1e-6))))
 
     def _expected(self, size: int) -> float:
         """Seconds that a batch of so many takes."""
