@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # all since the sealing are held
 class LiveEvent:
     """One event of the contract (`ml.data.schema.INTERACTIONS`), checked."""
 
@@ -26,7 +26,7 @@ class LiveEvent:
 
     def line(self) -> bytes:
         """JSON without what is not known, and without a line break."""
-        told = {name: value for name, value in vars(self).items() if value is not None}
+        told = {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
         return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod

@@ -16,7 +16,7 @@ from ml.serving.engine.profile import Found, Session
 from ml.serving.engine.release import Release
 
 SPARE = 50  # found beyond a retriever's quota, so that leaving some out of them asks nobody again
-MOST_SHARED, MOST_OWN = 2_000, 40  # answers kept for everybody, and with one profile: each session has some of its own
+MOST_SHARED, MOST_OWN = 2_000, 20  # answers kept for everybody, and with one profile: each session has some of its own
 log = get_logger(__name__)
 
 Told = Callable[[str, Exception], None]  # hears of a retriever that failed
