@@ -81,7 +81,7 @@ def extended(bundle: Bundle, items: Sequence[NewItem]) -> Bundle:
     """
     sealed, before = (bundle.sealed, bundle.told) if isinstance(bundle, ExtendedBundle) else (bundle, {})
     told = merged([*before.values(), *items])
-    if not told:
+    if told == before:
         return bundle
     arrived = Arrived.of(sealed.items, told)
     catalogue = longer_frame(sealed.catalogue, arrived)

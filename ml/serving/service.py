@@ -60,6 +60,7 @@ class Service:
         self._known: tuple[SlateEngine, list[str]] | None = None  # whom a version has still to prepare for
         self._told: dict[str, NewItem] = {}  # items that were put, as the store keeps them
         self._told_at, self._telling = 0, threading.Lock()
+        follower.let_others = self._let_others
         follower.also(self._with_told_items)
         follower.follow()
         self._beside = [

@@ -17,7 +17,7 @@ from ml.serving.load.traffic import Told, Traffic
 from ml.steps.serving_process import Server, ask
 from ml.steps.serving_trials import Document, Trials, recovery
 
-BEFORE, AFTER = 3.0, 20.0  # seconds of load around a move of the champion
+BEFORE, AFTER = 3.0, 70.0  # seconds of load around a move of the champion
 EVENTS = 50  # whose effect is waited for
 LONGEST = 10.0  # seconds that an effect is waited for
 FRESH = "features_as_of"  # where an answer says until when it knew what the user did

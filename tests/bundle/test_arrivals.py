@@ -127,6 +127,7 @@ def test_many_puts_at_once_or_one_by_one_are_the_same(sealed):
     for put in puts:
         one_by_one = extended(one_by_one, [put])
     again = extended(at_once, puts)
+    assert again is at_once, "nothing is new"
     for other in (one_by_one, again):
         assert other.items.ids.tolist() == at_once.items.ids.tolist() == [*sealed.items.ids, "b", "a"]
         assert slates(other) == slates(at_once)

@@ -16,7 +16,7 @@ from ml.serving.online.contract import is_anonymous
 
 EVERY = 5.0  # seconds between two looks at the alias
 AGAIN = 60.0  # seconds after which a version that was refused is tried again
-WARMED = 512  # users whose profiles are made before a version takes over
+WARM_SECONDS = 30.0  # for which candidates are found before a version takes over, for those who asked last first
 FEW, TOGETHER = 3, 8
 log = get_logger(__name__)
 
@@ -25,10 +25,15 @@ Changed = Callable[[SlateEngine], SlateEngine]
 Opened = Callable[[int], SlateEngine]  # raises `RunFailed` where the bundle is not what was sealed
 
 
-def warm(engine: SlateEngine, users: Sequence[str] = ()) -> None:
-    """Answer once at every placement, and these users or else some who were sealed.
+def warm(engine: SlateEngine, users: Sequence[str] = (), let_others: Callable[[], object] = lambda: None) -> None:
+    """Answer once at every placement, and find candidates for these users or else some who were sealed.
 
     What is compiled or read lazily is then, and nobody waits for it.
+
+    Args:
+        engine: Which answers nobody yet.
+        users: Who asked last, the latest first: for so many of them as there is time for.
+        let_others: Called every few milliseconds: it may wait, so that nobody who asks meanwhile does.
     """
     release = engine.release
     users = users or [str(user) for user in release.bundle.users.ids[:FEW]]
@@ -41,8 +46,10 @@ def warm(engine: SlateEngine, users: Sequence[str] = ()) -> None:
             requests = [SlateRequest(name, user_id=user, anchor=anchor, session=session) for user, session in asked]
             engine.cheap(requests)
             engine.recommend_many(requests)
+    until = time.monotonic() + WARM_SECONDS
     for start in range(0, len(users), TOGETHER):
-        engine.prepare(users[start : start + TOGETHER])
+        if time.monotonic() < until:
+            engine.prepare(users[start : start + TOGETHER], let_others)
 
 
 def _session(release: Release) -> Sequence[SessionEvent]:
@@ -77,6 +84,7 @@ class Follower:
         self._looking, self._changing, self._stop = threading.Lock(), threading.Lock(), threading.Event()
         self._engine: SlateEngine | None = None
         self._also: Changed = lambda engine: engine
+        self.let_others: Callable[[], object] = lambda: None  # called again and again while a version is warmed
         self.refused: Refused | None = None
         self.swaps = 0
 
@@ -105,9 +113,10 @@ class Follower:
             if self.refused and self.refused.stands(wanted):
                 return False
             try:
-                engine = self._opened(wanted)
-                warm(engine, self._engine.profiles.latest(WARMED) if self._engine else ())
-                with self._changing:
+                engine = self._also(self._opened(wanted))
+                last = self._engine.profiles.latest(self._engine.profiles.most) if self._engine else ()
+                warm(engine, last, self.let_others)
+                with self._changing:  # what came while it was warmed
                     self._engine, self.refused = self._also(engine), None
             except Exception as error:  # whatever is wrong with a version, the one before goes on
                 self.refused = Refused(wanted, str(error))

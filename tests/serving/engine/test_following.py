@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from little_market import USERS, engine_of
+from little_market import ITEMS, USERS, engine_of
 
 from ml.bundle.bundle import open_bundle
+from ml.data.new_items import NewItem
 from ml.errors import RunFailed
 from ml.serving.contract import SlateRequest
+from ml.serving.engine.arriving import with_items
 from ml.serving.engine.batching import Batcher
 from ml.serving.engine.engine import SlateEngine
 from ml.serving.engine.following import Follower
@@ -65,6 +67,38 @@ def test_it_goes_where_the_alias_goes_and_back(follower, registry):
     registry.version = None
     assert not follower.look()
     assert (follower.version, follower.swaps) == (2, 3)
+
+
+def test_what_comes_while_a_version_is_warmed_is_in_it(follower, registry, monkeypatch):
+    told, warmed = [NewItem.told("early", {"name": "told before"})], []
+
+    def warm(engine, *_):
+        warmed.append(engine.release.item("early"))
+        told.append(NewItem.told("late", {"name": "told meanwhile"}))
+
+    monkeypatch.setattr("ml.serving.engine.following.warm", warm)
+    follower.also(lambda engine: with_items(engine, told))
+    registry.version = 1
+    follower.look()
+    assert warmed == [len(ITEMS)]
+    assert follower.engine.release.item("late") == len(ITEMS) + 1
+
+
+def test_those_who_asked_last_are_warmed_as_long_as_there_is_time(follower, registry, monkeypatch):
+    registry.version = 1
+    follower.look()
+    for user in USERS[:12]:
+        follower.engine.recommend(SlateRequest("home", user_id=user))
+    registry.version = 3
+    waited = []
+    follower.let_others = lambda: waited.append(None)
+    follower.look()
+    assert all(follower.engine.profiles.is_kept(user) for user in USERS[:12])
+    assert waited, "others were let first between two retrievers"
+    monkeypatch.setattr("ml.serving.engine.following.WARM_SECONDS", 0.0)
+    registry.version = 1
+    follower.look()
+    assert sum(follower.engine.profiles.is_kept(user) for user in USERS[:12]) == 3, "who was answered to warm up"
 
 
 def test_a_registry_that_is_away_stops_neither_answers_nor_following(follower, registry):
