@@ -6,7 +6,6 @@ Every placement of both domains is asked for known users, strangers, sessions an
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -51,7 +50,7 @@ def answers(domain: str) -> Iterator[dict]:
     with open_live(domain, reader=True) as view:
         engine = SlateEngine(release, Profiles(release, view), lambda: NOW, PATIENT)
         for slate in engine.recommend_many(list(requests(domain))):
-            items = [{name: asdict(item)[name] for name in TOLD} for item in slate.items]
+            items = [{name: getattr(item, name) for name in TOLD} for item in slate.items]
             told = {name: getattr(slate, name) for name in ("user_id", "placement", "shortfall", "removed", "rules")}
             yield {**told, "domain": domain, "degraded": slate.degraded, "items": items}
 
