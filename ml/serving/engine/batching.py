@@ -16,8 +16,9 @@ from ml.serving.contract import Overloaded, ServedSlate, SlateRequest
 from ml.serving.engine.engine import SlateEngine
 from ml.serving.engine.lane import Lane, Outcome, Waiting, deliver
 
-FULL_SHARE, CHEAP_SHARE = 0.4, 0.2  # of the budget, for which a request may queue for either way to a slate
-PATIENT_SHARE = 0.9  # of the budget, after which the cheap way has to do: it takes some time itself
+FULL_SHARE, CHEAP_SHARE = 0.35, 0.15  # of the budget, for which a request may queue for either way to a slate
+PATIENT_SHARE = 0.6  # of the budget, after which the cheap way has to do: under a flood it takes the rest itself
+CHEAP_BATCH = 0.4  # of how long a batch may take: who comes to the cheap way has waited already
 log = get_logger(__name__)
 
 Answer = Callable[[Sequence[SlateRequest]], list[ServedSlate]]
@@ -36,7 +37,7 @@ class Batcher:
     def __init__(self, engine: Callable[[], SlateEngine]) -> None:
         self._engine = engine
         self.full = Lane("full", self._full)
-        self.cheap = Lane("cheap", self._cheap)
+        self.cheap = Lane("cheap", self._cheap, CHEAP_BATCH)
         self.late = 0  # requests that the full lane had not answered in time
 
     async def answer(self, request: SlateRequest) -> ServedSlate:

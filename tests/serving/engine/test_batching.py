@@ -171,7 +171,7 @@ def test_too_much_is_answered_cheaply_rather_than_queued_past_the_budget(market)
     gate = threading.Event()
 
     async def ask(batcher):
-        batcher.full.pace = 0.01
+        batcher.full.pace, batcher.cheap.pace = 0.01, 0.0005
         waiting = [asyncio.ensure_future(batcher.answer(asked(user))) for user in USERS]
         await asyncio.sleep(0)
         queued = len(batcher.full) + len(engine.batches)
