@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -56,10 +57,9 @@ def retrieve(
     recommender = release.bundle.recommender
     seen = Seen(recommender.visible.requests(asked.requests))
     missing: list[set[str]] = [set() for _ in asked.asks]
-    rankings = {}
-    for name, model in recommender.retrievers.items():
-        if only is not None and name != only:
-            continue
+    rankings = _nothing(release, len(asked.asks), [only] if only else list(recommender.retrievers))
+    for name, ranking in rankings.items():
+        model = recommender.retrievers[name]
         wanted = [row for row, ask in enumerate(asked.asks) if only or name in ask.plan.retrievers]
         unknown = [row for row in wanted if not _is_known(release, name, asked.asks[row])]
         if unknown and time_left():
@@ -67,8 +67,17 @@ def retrieve(
                 _find(release, name, model, seen, asked.asks, unknown)
             except Exception as error:  # noqa: BLE001 - one retriever that fails must not take the slate with it
                 told(name, error)
-        rankings[name] = _stacked(release, name, model, asked, wanted, missing, told)
+        _fill(ranking, release, name, model, asked, wanted, missing, told)
     return rankings, missing
+
+
+def _nothing(release: Release, rows: int, names: Sequence[str]) -> dict[str, Ranking]:
+    """Room for the Q best items of each request (R, Q), by retriever: side by side, since making each costs as much."""
+    ends = list(accumulate(release.bundle.recommender.quotas[name] for name in names))
+    item = np.full((rows, ends[-1]), -1, np.int32)
+    score = np.full(item.shape, -np.inf, np.float32)
+    starts = zip(names, [0, *ends], ends, strict=False)
+    return {name: Ranking(item[:, start:end], score[:, start:end]) for name, start, end in starts}
 
 
 def _key(release: Release, name: str, ask: Ask) -> tuple[str, Session]:
@@ -163,14 +172,12 @@ def _make_room(known: dict[Any, Found], most: int) -> None:
             known.pop(key, None)
 
 
-def _stacked(
-    release: Release, name: str, model: Retriever, asked: Asked, wanted: Iterable[int], missing: list[set[str]],
-    told: Told,
-) -> Ranking:  # fmt: skip
-    """(R, Q) what was found, without what each request leaves out."""
-    quota = release.bundle.recommender.quotas[name]
-    item = np.full((len(asked.asks), quota), -1, np.int32)
-    score = np.full((len(asked.asks), quota), -np.inf, np.float32)
+def _fill(
+    ranking: Ranking, release: Release, name: str, model: Retriever, asked: Asked, wanted: Iterable[int],
+    missing: list[set[str]], told: Told,
+) -> None:  # fmt: skip
+    """Write what was found, without what each request leaves out, to a ranking of nothing (R, Q)."""
+    item, score, quota = ranking.item, ranking.score, ranking.item.shape[1]
     for row in wanted:
         ask = asked.asks[row]
         found = ask.profile.found.get(_key(release, name, ask))
@@ -185,7 +192,6 @@ def _stacked(
             continue
         count = min(len(found.item), quota)
         item[row, :count], score[row, :count] = found.item[:count], found.score[:count]
-    return Ranking(item, score)
 
 
 def _without(release: Release, name: str, model: Retriever, asked: Asked, row: int, found: Found) -> Found:
