@@ -201,7 +201,7 @@ class Service:
         """Wait while slates are under way, but not for ever."""
         until = time.monotonic() + PATIENCE
         while not self.batcher.full.idle and time.monotonic() < until:
-            time.sleep(0.005)
+            time.sleep(0.02)
 
     def _take_items(self, tried: "Tried | None" = None) -> None:
         """Let the engine know of items that were put since the last look."""
