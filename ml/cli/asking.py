@@ -1,6 +1,6 @@
 """What the champion says of users and items."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +23,13 @@ asking = typer.Typer()
 TEMPERS = {None: None, True: "conservative", False: "tolerant"}
 
 
+def _chosen(
+    channel: str | None, conservative: bool | None, interest: list[str] | None, outputs: str | None
+) -> dict[str, Any]:
+    """How a slate is asked for, as the steps take it."""
+    return {"channel": channel, "risk": TEMPERS[conservative], "interests": interest or (), "outputs": outputs}
+
+
 @asking.command(
     epilog="Examples: `slate recommend --user 900 --interest COFFEE` · `slate recommend --user 16351 --domain banking --outputs owned`"
 )
@@ -39,7 +46,7 @@ def recommend(
     """The champion's slate for one user, after all rules."""
     from ml import steps
 
-    chosen = {"channel": channel, "risk": TEMPERS[conservative], "interests": interest or (), "outputs": outputs}
+    chosen = _chosen(channel, conservative, interest, outputs)
     output.emit(steps.recommend(domain, user, k, **chosen), json, output.slate)
 
 
@@ -57,7 +64,7 @@ def explain(
     """Why the champion shows an item to a user, or does not: ranks, steps and rules with their facts."""
     from ml import steps
 
-    chosen = {"channel": channel, "risk": TEMPERS[conservative], "interests": interest or (), "outputs": outputs}
+    chosen = _chosen(channel, conservative, interest, outputs)
     output.emit(steps.explain(domain, user, item, **chosen), json, output.explained)
 
 

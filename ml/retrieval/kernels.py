@@ -42,6 +42,16 @@ def _keep_best(score: Floats, item: Indices, count: int, k: int) -> float:
     return float(worst)
 
 
+def _write_best(score: Floats, item: Indices, count: int, found: Indices, values: Floats) -> None:
+    """Write the K best of the first `count` pairs, which stand by number, to `found` (K,): best first, ties by number."""
+    if count > len(found):
+        keep_best(score, item, count, len(found))
+        count = len(found)
+    order = np.argsort(-score[:count], kind="mergesort")
+    for rank in range(count):
+        found[rank], values[rank] = item[order[rank]], score[order[rank]]
+
+
 def _contenders(line: Floats, excluded: Indices, row: int, held: Floats, numbers: Indices, k: int) -> int:
     """Gather those of `line` (items,) that may be among its K best, in their order; -1 where one is not a number."""
     count, bound = 0, -np.inf
@@ -81,12 +91,7 @@ def _select(scores: Floats, excluded_start: Ints, excluded_item: Indices, found:
         count = contenders(scores[row], excluded, row, held, numbers, k)
         if count < 0:
             return False
-        if count > k:
-            keep_best(held, numbers, count, k)
-            count = k
-        order = np.argsort(-held[:count], kind="mergesort")
-        for rank in range(count):
-            found[row, rank], values[row, rank] = numbers[order[rank]], held[order[rank]]
+        write_best(held, numbers, count, found[row], values[row])
     return True
 
 
@@ -134,23 +139,18 @@ def _select_of_product(
         found: (rows, K) written: best first, ties by number; as it was where there are fewer.
         values: (rows, K) written: their scores.
     """
-    k = found.shape[1]
     touched, held = np.empty(len(line), np.int32), np.empty(len(line), np.float32)
     for row in range(len(left_start) - 1):
         entries = slice(left_start[row], left_start[row + 1])
         count = add_up(left_column[entries], left_value[entries], right_start, right_column, right_value, line, touched)
         numbers = np.sort(touched[:count])
         left = take_out(line, excluded_item[excluded_start[row] : excluded_start[row + 1]], numbers, held)
-        if left > k:
-            keep_best(held, numbers, left, k)
-            left = k
-        order = np.argsort(-held[:left], kind="mergesort")
-        for rank in range(left):
-            found[row, rank], values[row, rank] = numbers[order[rank]], held[order[rank]]
+        write_best(held, numbers, left, found[row], values[row])
 
 
 multiply = numba.njit(cache=True, nogil=True)(_multiply)
 keep_best = numba.njit(cache=True, nogil=True)(_keep_best)
+write_best = numba.njit(cache=True, nogil=True)(_write_best)
 contenders = numba.njit(cache=True, nogil=True)(_contenders)
 select = numba.njit(cache=True, nogil=True)(_select)
 add_up = numba.njit(cache=True)(_add_up)

@@ -35,10 +35,9 @@ class Happened:
         if told and row >= 0:
             sealed = release.bundle.traces.trace.take(np.array([row], np.int64)).event
             hashes = np.array([number_of(event.event_id) for event in told], np.uint64)
-            known = is_among(
-                hashes, sealed[np.isin(sealed, hashes)]
-            )  # few told, thousands sealed: looked for one by one
-            told = [event for event, again in zip(told, known, strict=True) if not again]
+            again = sealed[np.isin(sealed, hashes)]  # few are told, thousands sealed: looked for one by one
+            known = is_among(hashes, again)
+            told = [event for event, before in zip(told, known, strict=True) if not before]
         return cls(
             tuple(told), release.items([event.item_id for event in told]),
             np.array([event.occurred_at for event in told], np.int64), tuple(event.event_type for event in told),
