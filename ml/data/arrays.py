@@ -140,6 +140,8 @@ def first_at(at: Ints, starts: Ints, stops: Ints, moment: Ints) -> Ints:
 
     All ranges are bisected together: a single sorted key of user and time would outgrow 64 bits at some thousand users.
     """
+    if len(starts) == 1:
+        return starts + np.searchsorted(at[starts[0] : stops[0]], moment)
     low, high = starts.copy(), stops.copy()
     while (open_ := low < high).any():
         middle = np.where(open_, (low + high) // 2, 0)

@@ -21,6 +21,7 @@ COLUMNS: dict[str, Any] = {
     "session": np.int64, "value": np.float32, "quantity": np.float32, "seconds": np.float32, "discount": np.float32,
     "private_brand": np.bool_, "promoted": np.bool_, "event": np.uint64,
 }  # fmt: skip
+FEW = 64  # events that are compared with all others one by one
 
 
 def number_of(text: str) -> int:
@@ -118,17 +119,29 @@ class Trace:
         """What each user did in either of two traces of the same users; an event that both hold stays as it is here."""
         if not len(other.at):
             return self
+        if len(self) == 1 and len(self.at) and len(other.at) <= FEW and self.at[-1] < other.at[0]:
+            return self._followed_by(other)  # as it mostly is
         _, again = repeated(self.offsets, self.event, other.offsets, other.event)
         other = other.pick(np.flatnonzero(~again))
         name = np.concatenate([self.name, other.name])
         columns = {each: np.concatenate([getattr(self, each), getattr(other, each)]) for each in COLUMNS}
         offsets = self.offsets + other.offsets
-        if len(self) == 1 and len(other.at) and (not len(self.at) or self.at[-1] < other.at[0]):
-            return _opened(self.kinds, offsets, columns, name)  # as it mostly is: they are in order
         row = np.concatenate([self.rows, other.rows])
         order = np.lexsort((columns["at"], row))  # stable: the events of this trace first
         order = _settled(order, row, columns["at"], name, len(self.at))
         return _opened(self.kinds, offsets, {each: values[order] for each, values in columns.items()}, name[order])
+
+    def _followed_by(self, other: "Trace") -> "Trace":
+        """`merged` for one user and a few events that are all later: what was first of its kind before still is."""
+        other = other.pick(np.flatnonzero(~(other.event[:, None] == self.event).any(axis=1)))
+        alike = other.kind[:, None] == self.kind
+        again = {
+            "opens_session": (alike & (other.session[:, None] == self.session)).any(axis=1),
+            "opens_pair": (alike & (other.item[:, None] == self.item)).any(axis=1),
+        }
+        columns = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in (*COLUMNS, "name")}
+        first = {name: np.r_[getattr(self, name), getattr(other, name) & ~before] for name, before in again.items()}
+        return Trace(self.kinds, self.offsets + other.offsets, **columns, **first)
 
     def widened(self, rows: int) -> "Trace":
         """The same with further users at the end, who did nothing; `rows` in all."""

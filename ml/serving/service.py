@@ -29,7 +29,7 @@ ITEMS_EVERY = 30.0  # seconds between two computations of all items' features
 LOOK_EVERY = 0.05  # seconds between two looks at what waits beside requests
 WARM_EVERY = 0.02
 COLLECTED_WITHIN = 0.3  # seconds for which users who did something are collected: eight cost half as much together
-PREPARED_WITHIN = 2.0  # seconds after which candidates are found anew although there is no time for it
+PREPARED_WITHIN = 2.0  # seconds after which they are prepared although there is no time for it
 AGED_EVERY = 10.0  # seconds between two looks for profiles that get old
 PATIENCE = 0.25  # seconds for which what is done beside requests waits for them, at each of its steps
 TOGETHER = 8  # users whose candidates are found by one call
@@ -55,7 +55,7 @@ class Service:
         self.domain = declared.name
         self.follower, self.live, self.impressions, self.clock = follower, live, impressions, clock
         self.batcher = Batcher(lambda: self.follower.engine)
-        self._wanted: dict[str, float] = {}  # users who did something, since when: their candidates are found anew
+        self._wanted: dict[str, float] = {}  # users who did something, since when: to be prepared
         self._aged_at = 0.0
         self._known: tuple[SlateEngine, list[str]] | None = None  # whom a version has still to prepare for
         self._told: dict[str, NewItem] = {}  # items that were put, as the store keeps them
@@ -174,7 +174,7 @@ class Service:
         return self.live
 
     def _prepare(self) -> None:
-        """Find candidates anew for those who did something: where there is time for it, or where it is time."""
+        """Prepare those who did something for what they ask next: where there is time for it, or where it is time."""
         waiting, now = list(self._wanted.items())[:TOGETHER], time.monotonic()
         idle = self.batcher.full.idle
         within = COLLECTED_WITHIN if idle else PREPARED_WITHIN

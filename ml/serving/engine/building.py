@@ -33,7 +33,8 @@ class Happened:
         """Those before a moment that are not among the sealed events of the user at this row."""
         told = [event for event in events if event.occurred_at < moment]
         if told and row >= 0:
-            sealed = release.bundle.traces.trace.take(np.array([row], np.int64)).event
+            trace = release.bundle.traces.trace
+            sealed = trace.event[trace.offsets[row] : trace.offsets[row + 1]]
             hashes = np.array([number_of(event.event_id) for event in told], np.uint64)
             again = sealed[np.isin(sealed, hashes)]  # few are told, thousands sealed: looked for one by one
             known = is_among(hashes, again)

@@ -12,7 +12,7 @@ from ml.serving.engine.answering import served
 from ml.serving.engine.asking import Ask, check_numbers, put_together, understood
 from ml.serving.engine.clock import Clock
 from ml.serving.engine.fallback import cheap_slates
-from ml.serving.engine.profiles import Profiles
+from ml.serving.engine.profiles import Profiles, rests
 from ml.serving.engine.ranking import arrange, candidates_of, ranked, remember, way_of
 from ml.serving.engine.release import Release
 from ml.serving.engine.retrieving import Told, retrieve
@@ -94,26 +94,31 @@ class SlateEngine:
         return cheap_slates(self.release, asks)
 
     def prepare(self, keys: Sequence[str], let_others: Callable[[], object] = lambda: None) -> None:
-        """Find candidates for users, by the keys of the store, before they ask: their next requests look them up.
+        """Make profiles and find candidates for users before they ask: their next requests look them up.
+
+        Candidates are not found anew where much the same is known as a moment ago (`rests`).
 
         Args:
-            keys: Of the users.
-            let_others: Called between two retrievers: it may wait, so that nobody who asks meanwhile does.
+            keys: Of the users, as the store knows them.
+            let_others: Called between two users and two retrievers: it may wait, so that nobody who asks meanwhile does.
 
         Raises:
-            StoreGone: The store does not answer: nothing is changed.
+            StoreGone: The store does not answer: no candidates are found.
         """
         home = next((name for name, plan in self.release.plans.items() if not plan.placement.anchored), None)
-        if home is None or not keys:
+        if home is None:
             return
         now, request = self.clock(), SlateRequest(home)
-        profiles = self.profiles.made(keys, now)
-        asks = [understood(self.release, request, profile, now) for profile in profiles]
 
         def time_left() -> bool:
             let_others()
             return True
 
+        made = [profile for key in keys if time_left() for profile in self.profiles.made([key], now)]
+        profiles = [profile.renewed for profile in made if not rests(profile, now)]
+        if not profiles:
+            return
+        asks = [understood(self.release, request, profile, now) for profile in profiles]
         retrieve(self.release, put_together(self.release, asks), self.told, time_left)
         for profile in profiles:
             self.profiles.keep(profile)

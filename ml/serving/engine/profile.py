@@ -70,14 +70,20 @@ class Profile:
     latest: int = NEVER  # time of the latest live event in it; it does not stand for moments up to that
     coming: int = FOREVER  # time of the first one that was yet to come; nor for moments after it
     found_for: int = -1  # events of the history for which `found` was found; -1: this one
+    found_at: int = NEVER  # the moment as of which, where it is not this one
     # Filled as requests come; two threads at most find the same twice.
     found: dict[tuple[str, Session], Found] = field(default_factory=dict, compare=False)
     pools: dict[str, Pool] = field(default_factory=dict, compare=False)
 
     @property
+    def carries(self) -> bool:
+        """Whether what was found was found for the profile before."""
+        return self.found_for >= 0
+
+    @property
     def events_found_for(self) -> int:
         """How long the history was for which candidates were found."""
-        return len(self.history.item) if self.found_for < 0 else self.found_for
+        return self.found_for if self.carries else len(self.history.item)
 
     def carrying(self, before: "Profile") -> "Profile":
         """The same with what was found before, where so little has happened since that it is as good for a moment.
@@ -89,7 +95,13 @@ class Profile:
         same = self.barred is before.barred or np.array_equal(_items(self.barred), _items(before.barred))
         if not same or more > LITTLE * len(self.history.item):
             return self
-        return replace(self, found=dict(before.found), found_for=before.events_found_for)
+        found_at = before.found_at if before.carries else before.moment
+        return replace(self, found=dict(before.found), found_for=before.events_found_for, found_at=found_at)
+
+    @property
+    def renewed(self) -> "Profile":
+        """The same, for which candidates have to be found."""
+        return replace(self, found={}, found_for=-1, found_at=NEVER) if self.carries else self
 
     @property
     def stranger(self) -> bool:

@@ -16,6 +16,8 @@ from ml.serving.online.errors import StoreGone
 
 MOST = 10_000  # profiles kept: a heavy one takes some 100 kB
 FRESH = 1_800_000_000  # microseconds for which features and what was found stand while nothing happens
+RECENT = 60_000_000  # microseconds for which a profile of whom nothing is new is as good as one of now
+RESTS = 300_000_000  # microseconds for which what was found is not found anew while little happens
 log = get_logger(__name__)
 
 
@@ -65,13 +67,14 @@ class Profiles:
         return self.keep(profile.carrying(before) if before is not None and recent else profile)
 
     def made(self, keys: Sequence[str], moment: int) -> list[Profile]:
-        """Profiles as of now that are not kept yet; raises `StoreGone`."""
-        versions: Sequence[int] = [0] * len(keys)
-        events: Sequence[Sequence[LiveEvent]] = [()] * len(keys)
-        if self._happenings is not None:
-            versions, events = self._happenings.versions(keys), self._happenings.events_of(keys)
-        told = zip(keys, versions, events, strict=True)
-        return [self._build(key, max(version, 0), happened, moment, live=True) for key, version, happened in told]
+        """Profiles as of now or a moment ago, before somebody asks for them; raises `StoreGone`."""
+        versions: Sequence[int] = [0] * len(keys) if self._happenings is None else self._happenings.versions(keys)
+        kept = [self._at_hand(key, version, moment) for key, version in zip(keys, versions, strict=True)]
+        old = [row for row, profile in enumerate(kept) if profile is None or moment - profile.moment > RECENT]
+        for row in old:
+            happened = self._happenings.events_of([keys[row]])[0] if self._happenings is not None else ()
+            kept[row] = self._followed(self._build(keys[row], max(versions[row], 0), happened, moment, live=True))
+        return [profile for profile in kept if profile is not None]
 
     def keep(self, profile: Profile) -> Profile:
         """Take a profile in the place of the user's last one, whose last slates stay with it."""
@@ -106,7 +109,7 @@ class Profiles:
     def latest(self, count: int) -> list[str]:
         """The users who asked last, the latest first: another release makes their profiles before it takes over."""
         with self._lock:
-            return list(reversed(self._kept))[:count]
+            return [key for key in reversed(self._kept) if key][:count]
 
     def moved(self, release: Release) -> "Profiles":
         """The same users of a release with other items."""
@@ -188,3 +191,8 @@ class Profiles:
         if abs(moment - since) >= FRESH or len(found) > MOST:
             self._strangers = since, found = moment, {}
         return found
+
+
+def rests(profile: Profile, moment: int) -> bool:
+    """Whether what was found for the profile before stands for a while, so that many events cost one search."""
+    return profile.carries and 0 <= moment - profile.found_at < RESTS
