@@ -1,7 +1,6 @@
 """What was served comes back as data: items, events and impressions into the landing zone, beside what its loader landed."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -23,7 +22,7 @@ from ml.steps.record import recorded
 from ml.steps.served_segments import closed_segments
 
 _CHUNK = 50_000  # events held at once
-_NAMES = tuple(field.name for field in fields(LiveEvent))
+_NAMES = LiveEvent.__struct_fields__
 log = get_logger(__name__)
 
 

@@ -24,6 +24,13 @@ log = get_logger(__name__)
 Answer = Callable[[Sequence[SlateRequest]], list[ServedSlate]]
 
 
+async def _answered(waiting: Waiting) -> ServedSlate:
+    try:
+        return _timed(await waiting.future, waiting)
+    finally:
+        del waiting  # else what its future raises would hold this frame, which would hold it: garbage in a circle
+
+
 def _timed(slate: ServedSlate, waiting: Waiting) -> ServedSlate:
     """The slate with how long it took in all, and how much of that it waited for others."""
     total = (time.perf_counter() - waiting.since) * 1_000
@@ -54,13 +61,14 @@ class Batcher:
             if self.cheap.delay > CHEAP_SHARE * budget:
                 raise Overloaded("too much is asked at once")
             self.cheap.put(waiting)
-            return _timed(await waiting.future, waiting)
+            return await _answered(waiting)
         self.full.put(waiting)
         timer = loop.call_later(PATIENT_SHARE * budget, self._out_of_time, waiting)
         try:
-            return _timed(await waiting.future, waiting)
+            return await _answered(waiting)
         finally:
             timer.cancel()
+            del waiting  # as below
 
     def close(self) -> None:
         """Answer what is queued, then stop."""

@@ -7,6 +7,7 @@ stays with it: the next request of a user who did nothing meanwhile looks it up.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import msgspec
 import numpy as np
 
 from ml.data.arrays import Floats, Indices, Ints
@@ -19,8 +20,7 @@ LITTLE = 0.05  # share of a history that may be new to what was found
 Session = tuple[int, ...]  # items of a current session, oldest first
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, gc=False):
     """What one retriever found for a profile, best first."""
 
     item: Indices  # (K,)
@@ -29,8 +29,7 @@ class Found:
     among: int  # items that there were: a retriever that knows later ones has to look again
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, gc=False):
     """The features of one user, of U pairs with items and of V with categories, as of one instant."""
 
     user: Floats  # (F,)
@@ -40,8 +39,7 @@ class Row:
     by_category: Floats  # (V, F3)
 
 
-@dataclass(frozen=True)
-class Pool:
+class Pool(msgspec.Struct, frozen=True, gc=False):
     """The best candidates of the last slate at one placement: what is shown where there is no time for more."""
 
     item: Indices  # (C,)

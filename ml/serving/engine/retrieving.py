@@ -1,11 +1,12 @@
 """Retrieval for a batch: what was found for a profile before is looked up, the rest is found for all at once."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from ml.data.arrays import Ragged, is_among
 from ml.data.occurrences import NEVER

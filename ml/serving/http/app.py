@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
@@ -20,16 +21,17 @@ from ml.serving.http.front import Endpoint, Front, send_answer
 _CSP = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'")
 
 
-def create_app(context: Context) -> FastAPI:
-    """The app: every route of `OPERATIONS`, and `/docs` and `/openapi.json` about them."""
+def create_app(context: Context) -> Front:
+    """The app: every route of `OPERATIONS`, and `/docs` and `/openapi.json` about them.
+
+    FastAPI's own layers are left out: the front does what they do, and they would take a tenth of a slate's time.
+    """
     app = FastAPI(title="Slate", version="1", description=ABOUT, docs_url=None, redoc_url=None, openapi_url=None)
     often = {operation.path.rpartition("/")[2]: operation.endpoint for operation in OPERATIONS if operation.often}
-    app.add_middleware(Front, context=context, often=often)
-    app.add_exception_handler(HTTPException, _not_found)
     for operation in OPERATIONS:
         app.router.routes.append(_route(context, operation.endpoint, operation))
     _describe(app, context)
-    return app
+    return Front(ExceptionMiddleware(app.router, {HTTPException: _not_found}), context, often)
 
 
 class RawRoute(APIRoute):

@@ -26,7 +26,7 @@ class ClientGone(Exception):
 
 
 class Front:
-    """Middleware around the whole app.
+    """Around the whole app.
 
     Args:
         app: What answers all other requests.
@@ -67,13 +67,14 @@ class Front:
             if scope["method"] == "POST" and (asked := OFTEN.fullmatch(scope["path"])) is not None:
                 await self._answer_often(scope, receive, send, entry, asked)
             else:
+                scope["app"] = self._app  # by which Starlette's router knows that somebody answers for what it raises
                 await self._app(scope, receive, send)
         except ClientGone:
             entry.status = CLIENT_CLOSED
         except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, no trace of it leaves
-            refused = self._refusal(error, entry)
+            answer = self._refusal(error, entry).answer()  # the refusal itself, kept here, would hold this frame
             if not entry.status:  # else the answer has begun: the server ends it
-                await send_answer(send, refused.answer())
+                await send_answer(send, answer)
 
     def _check_rate(self, scope: Scope) -> None:
         role = self._context.tokens.role(header(scope, b"authorization"))

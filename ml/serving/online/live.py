@@ -120,9 +120,9 @@ class Live(LiveView):
         for at, event in enumerate(events):
             lines.setdefault(event.event_id, self._checked(at, event))
         ticket: Future[int] = Future()
-        fresh, others = self._in_flight.enter(events, ticket)
+        fresh, others, written = self._in_flight.enter(events, ticket)
         new = self._handed_to_log(fresh, lines, ticket)
-        sequence = durable(ticket, self.log.limits.timeout_seconds)
+        sequence = max(written, durable(ticket, self.log.limits.timeout_seconds))
         for other in others:
             sequence = max(sequence, durable(other, self.log.limits.timeout_seconds))
         visible = self._follower.wait(sequence, self._seconds)
@@ -210,7 +210,7 @@ class Live(LiveView):
             ticket.set_exception(error)
             return
         last = done.result() + len(new) - 1
-        self._in_flight.written(ids)
+        self._in_flight.written(ids, last)
         self._follower.durable(done.result(), new)
         ticket.set_result(last)
 
