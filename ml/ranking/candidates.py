@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 
@@ -42,26 +43,50 @@ class Candidates:
         return replace(self, offsets=offsets, item=self.item[keep], score=self.score[keep], rank=self.rank[keep])
 
 
+@dataclass(frozen=True)
+class SideBySide:
+    """What T retrievers found for R requests, the columns of each behind those of the one before."""
+
+    widths: Mapping[str, int]  # columns by retriever
+    item: Indices  # (R, Q) -1: none
+    score: Floats  # (R, Q)
+
+    @classmethod
+    def empty(cls, rows: int, widths: Mapping[str, int]) -> "SideBySide":
+        """Room for what will be found."""
+        shape = (rows, sum(widths.values()))
+        return cls(widths, np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32))
+
+    def rankings(self) -> dict[str, Ranking]:
+        """By retriever, as views."""
+        ends = list(accumulate(self.widths.values()))
+        parts = zip(self.widths, [0, *ends], ends, strict=False)
+        return {name: Ranking(self.item[:, start:end], self.score[:, start:end]) for name, start, end in parts}
+
+    def merged(self, maximum: int) -> Candidates:
+        """The distinct items of each request; of more than so many, those with the best rank at any retriever stay."""
+        from ml.ranking.merge_kernel import merge as write
+
+        source, place = _columns(tuple(self.widths.values()))
+        most = len(self.item) * min(maximum, self.item.shape[1])
+        offsets, item = np.zeros(len(self.item) + 1, np.int64), np.empty(most, np.int32)
+        score, rank = np.empty((most, len(self.widths)), np.float32), np.empty((most, len(self.widths)), np.float32)
+        write(self.item, self.score, source, place, maximum, offsets, item, score, rank)
+        end = offsets[-1]
+        return Candidates(tuple(self.widths), offsets, item[:end], score[:end], rank[:end])
+
+
 def merge(rankings: Mapping[str, Ranking], quotas: Mapping[str, int], maximum: int) -> Candidates:
     """Merge the first `quotas[name]` of each retriever's ranking; keep at most `maximum` a request.
 
     Where there are more, those with the best rank at any retriever stay: each retriever's best finds survive,
     whatever the scale of its scores.
     """
-    from ml.ranking.merge_kernel import merge as write
-
-    names = tuple(rankings)
-    items = [rankings[name].item[:, : quotas[name]] for name in names]
-    found = np.ascontiguousarray(np.concatenate(items, axis=1), np.int32)
-    said = np.concatenate([rankings[name].score[:, : quotas[name]] for name in names], axis=1, dtype=np.float32)
-    source, place = _columns(tuple(each.shape[1] for each in items))
-    most = len(found) * min(maximum, found.shape[1])
-    counts, item = np.zeros(len(found), np.int64), np.empty(most, np.int32)
-    score, rank = (np.full((most, len(names)), np.nan, np.float32) for _ in range(2))
-    width = int(found.max(initial=-1)) + 1
-    write(found, said, source, place, width, maximum, counts, item, score, rank)
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-    return Candidates(names, offsets, item[: offsets[-1]], score[: offsets[-1]], rank[: offsets[-1]])
+    items = {name: ranking.item[:, : quotas[name]] for name, ranking in rankings.items()}
+    found = np.ascontiguousarray(np.concatenate([*items.values()], axis=1), np.int32)
+    said = [ranking.score[:, : quotas[name]] for name, ranking in rankings.items()]
+    widths = {name: each.shape[1] for name, each in items.items()}
+    return SideBySide(widths, found, np.concatenate(said, axis=1, dtype=np.float32)).merged(maximum)
 
 
 @lru_cache(maxsize=64)

@@ -6,20 +6,13 @@ import numpy as np
 from ml.data.arrays import Floats, Indices, Ints, Reals
 
 
-def _distinct(found: Indices, place: Floats, slot: Indices, told: Indices, best: Reals) -> int:
-    """Write the distinct items of one request (Q,) and the best rank of each; returns how many there are."""
-    count = 0
-    for column in range(len(found)):
-        item = found[column]
-        if item < 0:
-            continue
-        if slot[item] < 0:
-            slot[item], told[count], best[count] = count, item, np.inf
-            count += 1
-        best[slot[item]] = min(best[slot[item]], place[column])
-    for number in range(count):
-        slot[told[number]] = -1
-    return count
+def _place(item: int, keys: Indices) -> int:
+    """Where an item stands in a table of a power of two of places, or may be put (open addressing)."""
+    mask = len(keys) - 1
+    at = (item * 0x9E3779B1 >> 12) & mask
+    while keys[at] >= 0 and keys[at] != item:
+        at = (at + 1) & mask
+    return at
 
 
 def _kept(told: Indices, best: Reals, maximum: int) -> Indices:
@@ -32,8 +25,8 @@ def _kept(told: Indices, best: Reals, maximum: int) -> Indices:
 
 
 def _merge(
-    found: Indices, said: Floats, source: Ints, place: Floats, width: int, maximum: int,
-    counts: Ints, item: Indices, score: Floats, rank: Floats,
+    found: Indices, said: Floats, source: Ints, place: Floats, maximum: int,
+    offsets: Ints, item: Indices, score: Floats, rank: Floats,
 ) -> None:  # fmt: skip
     """Write each request's distinct items, ascending, with what every retriever said of them, one request after another.
 
@@ -42,28 +35,38 @@ def _merge(
         said: (R, Q) their scores.
         source: (Q,) which retriever each column is of.
         place: (Q,) rank from 0 of each column.
-        width: More than the highest item.
         maximum: Items kept of each request: those with the best rank at any retriever, ties by item.
-        counts: (R,) written: items of each request.
-        item: (N,) written; so are score and rank (N, T), which hold NaN on entry.
+        offsets: (R + 1,) written: where each request's items begin; 0 on entry.
+        item: (N,) written; so are score and rank (N, T), NaN where a retriever did not find the item.
     """
-    slot = np.full(width, -1, np.int32)  # where an item of the request at hand stands
-    told, best, end = np.empty(found.shape[1], np.int32), np.empty(found.shape[1], np.float64), 0
+    columns, size = found.shape[1], 2
+    while size < 2 * columns:
+        size *= 2
+    keys, number = np.empty(size, np.int32), np.empty(size, np.int32)  # of the items of the request at hand
+    at, told, best = np.empty(columns, np.int32), np.empty(columns, np.int32), np.empty(columns)
     for row in range(len(found)):
-        count = distinct(found[row], place, slot, told, best)
+        keys[:], count, start = -1, 0, offsets[row]
+        for column in range(columns):
+            if found[row, column] < 0:
+                continue
+            at[column] = position(found[row, column], keys)
+            if keys[at[column]] < 0:
+                keys[at[column]], number[at[column]] = found[row, column], count
+                told[count], best[count] = found[row, column], np.inf
+                count += 1
+            best[number[at[column]]] = min(best[number[at[column]]], place[column])
         chosen = kept(told[:count], best[:count], maximum)
-        for number in range(len(chosen)):
-            slot[chosen[number]], item[end + number] = end + number, chosen[number]
-        for column in range(found.shape[1]):
-            at = slot[found[row, column]] if found[row, column] >= 0 else -1
-            if at >= 0:
-                score[at, source[column]], rank[at, source[column]] = said[row, column], place[column]
-        for number in range(len(chosen)):
-            slot[chosen[number]] = -1
-        counts[row] = len(chosen)
-        end += len(chosen)
+        number[:] = -1
+        for each in range(len(chosen)):
+            number[position(chosen[each], keys)], item[start + each] = start + each, chosen[each]
+            score[start + each], rank[start + each] = np.nan, np.nan
+        for column in range(columns):
+            to = number[at[column]] if found[row, column] >= 0 else -1
+            if to >= 0:
+                score[to, source[column]], rank[to, source[column]] = said[row, column], place[column]
+        offsets[row + 1] = start + len(chosen)
 
 
-distinct = numba.njit(cache=True)(_distinct)
+position = numba.njit(cache=True)(_place)
 kept = numba.njit(cache=True)(_kept)
 merge = numba.njit(cache=True)(_merge)

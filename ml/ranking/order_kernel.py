@@ -22,7 +22,11 @@ def _order(
     """
     for row in range(len(offsets) - 1):
         first, stop = offsets[row], offsets[row + 1]
-        by_item = np.argsort(item[first:stop])
+        by_item = np.arange(stop - first)
+        for at in range(first + 1, stop):
+            if item[at] < item[at - 1]:  # as merging never leaves them
+                by_item = np.argsort(item[first:stop])
+                break
         order = by_item[np.argsort(-score[first:stop][by_item], kind="mergesort")]
         for place in range(min(len(order), found.shape[1])):
             at = first + order[place]

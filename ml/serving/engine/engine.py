@@ -1,8 +1,7 @@
 """The engine of one release: requests in, slates out, however the store, a retriever or the clock behave."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +12,7 @@ from ml.serving.engine.asking import Ask, check_numbers, put_together, understoo
 from ml.serving.engine.clock import Clock
 from ml.serving.engine.fallback import cheap_slates
 from ml.serving.engine.profiles import Profiles, rests
-from ml.serving.engine.ranking import arrange, candidates_of, ranked, remember, way_of
+from ml.serving.engine.ranking import arrange, ranked, remember, way_of
 from ml.serving.engine.release import Release
 from ml.serving.engine.retrieving import Told, retrieve
 from ml.serving.online.contract import ANONYMOUS, is_anonymous
@@ -31,16 +30,13 @@ class Budget:
 class Stages:
     """How long each stage of a batch took, in milliseconds."""
 
+    since: float = field(default_factory=time.perf_counter)
     took: dict[str, float] = field(default_factory=dict)
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Measure what is done meanwhile."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.took[name] = round((time.perf_counter() - started) * 1_000, 3)
+    def done(self, name: str) -> None:
+        """One has come to its end, and the next begins."""
+        now = time.perf_counter()
+        self.took[name], self.since = round((now - self.since) * 1_000, 3), now
 
 
 def user_key(request: SlateRequest) -> str:
@@ -80,8 +76,8 @@ class SlateEngine:
             return []
         stages, now = Stages(), self.clock() if moment is None else moment
         order = sorted(range(len(requests)), key=lambda row: way_of(requests[row]))  # so that each way stands in a row
-        with stages.stage("users"):
-            asks = self._understood([requests[row] for row in order], now)
+        asks = self._understood([requests[row] for row in order], now)
+        stages.done("users")
         slates = dict(zip(order, self._answered(asks, stages), strict=True))
         return [slates[row] for row in range(len(requests))]
 
@@ -138,16 +134,16 @@ class SlateEngine:
         return asks
 
     def _answered(self, asks: Sequence[Ask], stages: Stages) -> list[ServedSlate]:
-        with stages.stage("gather"):
-            asked = put_together(self.release, asks)
-        with stages.stage("retrieve"):
-            rankings, missing = retrieve(self.release, asked, self.told, self._time_left())
-            candidates = candidates_of(self.release, rankings)
-        with stages.stage("rank"):
-            slates = ranked(self.release, asked, candidates)
-        with stages.stage("rerank"):
-            remember(asks, slates, missing)
-            arranged = arrange(asks, asked.requests, slates)
+        asked = put_together(self.release, asks)
+        stages.done("gather")
+        found, missing = retrieve(self.release, asked, self.told, self._time_left())
+        candidates = found.merged(self.release.bundle.recommender.maximum)
+        stages.done("retrieve")
+        slates = ranked(self.release, asked, candidates)
+        stages.done("rank")
+        remember(asks, slates, missing)
+        arranged = arrange(asks, asked.requests, slates)
+        stages.done("rerank")
         degraded = [
             NOT_LIVE if not ask.profile.live else RETRIEVER_LEFT_OUT if out else None
             for ask, out in zip(asks, missing, strict=True)

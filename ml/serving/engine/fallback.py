@@ -100,7 +100,7 @@ def _popular(release: Release, asked: Asked) -> list[Pool]:
 
 def _found(release: Release, asked: Asked, name: str) -> list[Pool]:
     """What a retriever that knows of users finds for them."""
-    found = retrieve(release, asked, lambda _name, _error: None, lambda: True, only=name)[0][name]
+    found = retrieve(release, asked, lambda _name, _error: None, lambda: True, only=name)[0]
     at = release.bundle.recommender.names.index(name)
     return [_pool(item, score, at) for item, score in zip(found.item, found.score, strict=True)]
 

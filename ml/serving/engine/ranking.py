@@ -1,6 +1,6 @@
 """One call of the ranker for a batch, and the policy of each placement on what it says."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -9,11 +9,10 @@ import numpy as np
 from ml.bundle.policy import Answer
 from ml.data.arrays import Ints
 from ml.data.requests import Requests
-from ml.ranking.candidates import Candidates, merge
+from ml.ranking.candidates import Candidates
 from ml.ranking.frame import build_frame
 from ml.ranking.recommender import Slates
 from ml.ranking.training import ordered
-from ml.retrieval.contract import Ranking
 from ml.serving.contract import SlateRequest
 from ml.serving.engine.asking import Ask, Asked, ragged
 from ml.serving.engine.profile import Pool
@@ -26,12 +25,6 @@ class Arranged:
 
     rows: Sequence[int]  # of the batch
     answer: Answer
-
-
-def candidates_of(release: Release, rankings: Mapping[str, Ranking]) -> Candidates:
-    """What the retrievers found, merged as in training."""
-    recommender = release.bundle.recommender
-    return merge(rankings, recommender.quotas, recommender.maximum)
 
 
 def ranked(release: Release, asked: Asked, candidates: Candidates) -> Slates:

@@ -1,8 +1,7 @@
 """Retrieval for a batch: what was found for a profile before is looked up, the rest is found for all at once."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,8 @@ from ml.data.arrays import Ragged, is_among
 from ml.data.occurrences import NEVER
 from ml.data.requests import Requests
 from ml.logs import get_logger
-from ml.retrieval.contract import Ranking, Retriever, best_of
+from ml.ranking.candidates import SideBySide
+from ml.retrieval.contract import Retriever, best_of
 from ml.serving.engine.asking import NONE, Ask, Asked, ragged
 from ml.serving.engine.profile import Found, Session
 from ml.serving.engine.release import Release
@@ -21,6 +21,7 @@ SPARE = 50  # found beyond a retriever's quota, so that leaving some out of them
 MOST_SHARED, MOST_OWN = 2_000, 20  # answers kept for everybody, and with one profile: each session has some of its own
 log = get_logger(__name__)
 
+Key = tuple[str, Session]  # what an answer is known by: the retriever, and the session where it reads that
 Told = Callable[[str, Exception], None]  # hears of a retriever that failed
 
 
@@ -41,7 +42,7 @@ class Seen:
 
 def retrieve(
     release: Release, asked: Asked, told: Told, time_left: Callable[[], bool], only: str | None = None
-) -> tuple[dict[str, Ranking], list[set[str]]]:
+) -> tuple[SideBySide, list[set[str]]]:
     """What each retriever finds for each request, and those that had to be left out of each.
 
     Args:
@@ -52,37 +53,39 @@ def retrieve(
         only: One retriever, asked whatever the placement names; None: those of the placement.
 
     Returns:
-        By retriever the Q best items of each request (R, Q), nothing for placements that do not name it; and, a
-        request each, the retrievers whose answer is missing.
+        By retriever the best items of each request, nothing for placements that do not name it; and, a request each,
+        the retrievers whose answer is missing.
     """
     recommender = release.bundle.recommender
     seen = Seen(recommender.visible.requests(asked.requests))
     missing: list[set[str]] = [set() for _ in asked.asks]
-    rankings = _nothing(release, len(asked.asks), [only] if only else list(recommender.retrievers))
-    for name, ranking in rankings.items():
-        model = recommender.retrievers[name]
-        wanted = [row for row, ask in enumerate(asked.asks) if only or name in ask.plan.retrievers]
-        unknown = [row for row in wanted if not _is_known(release, name, asked.asks[row])]
+    names = [only] if only else list(recommender.retrievers)
+    room = SideBySide.empty(len(asked.asks), {name: recommender.quotas[name] for name in names})
+    for name, ranking in room.rankings().items():
+        model, session = recommender.retrievers[name], release.reads[name].session
+        keys = {
+            row: (name, ask.session if session else ())  # sessions matter only to those who read them
+            for row, ask in enumerate(asked.asks)
+            if only or name in ask.plan.retrievers
+        }
+        unknown = [row for row, key in keys.items() if not _is_known(release, key, asked.asks[row])]
         if unknown and time_left():
             try:
                 _find(release, name, model, seen, asked.asks, unknown)
             except Exception as error:  # noqa: BLE001 - one retriever that fails must not take the slate with it
                 told(name, error)
-        _fill(ranking, release, name, model, asked, wanted, missing, told)
-    return rankings, missing
+        for row, key in keys.items():
+            found = _found(release, model, asked, row, key, told)
+            if found is None:
+                missing[row].add(name)
+                continue
+            count = min(len(found.item), ranking.item.shape[1])
+            ranking.item[row, :count], ranking.score[row, :count] = found.item[:count], found.score[:count]
+    return room, missing
 
 
-def _nothing(release: Release, rows: int, names: Sequence[str]) -> dict[str, Ranking]:
-    """Room for the Q best items of each request (R, Q), by retriever: side by side, since making each costs as much."""
-    ends = list(accumulate(release.bundle.recommender.quotas[name] for name in names))
-    item = np.full((rows, ends[-1]), -1, np.int32)
-    score = np.full(item.shape, -np.inf, np.float32)
-    starts = zip(names, [0, *ends], ends, strict=False)
-    return {name: Ranking(item[:, start:end], score[:, start:end]) for name, start, end in starts}
-
-
-def _key(release: Release, name: str, ask: Ask) -> tuple[str, Session]:
-    """What an answer is known by: sessions matter only to those who read them."""
+def _key(release: Release, name: str, ask: Ask) -> Key:
+    """What an answer is known by."""
     return name, ask.session if release.reads[name].session else ()
 
 
@@ -94,12 +97,11 @@ def _shared_key(release: Release, name: str, ask: Ask) -> tuple[str, int, Sessio
     return name, ask.profile.place if reads.place else -1, ask.session if reads.session else ()
 
 
-def _is_known(release: Release, name: str, ask: Ask) -> bool:
+def _is_known(release: Release, key: Key, ask: Ask) -> bool:
     """Whether an answer is at hand: with the profile, or found for somebody else to whom it is the same."""
-    key = _key(release, name, ask)
-    if (found := ask.profile.found.get(key)) is not None and found.among == release.reach[name]:
+    if (found := ask.profile.found.get(key)) is not None and found.among == release.reach[key[0]]:
         return True
-    shared = _shared_key(release, name, ask)
+    shared = _shared_key(release, key[0], ask)
     found = None if shared is None else release.shared.get(shared)
     if found is not None:
         ask.profile.found[key] = found
@@ -173,26 +175,17 @@ def _make_room(known: dict[Any, Found], most: int) -> None:
             known.pop(key, None)
 
 
-def _fill(
-    ranking: Ranking, release: Release, name: str, model: Retriever, asked: Asked, wanted: Iterable[int],
-    missing: list[set[str]], told: Told,
-) -> None:  # fmt: skip
-    """Write what was found, without what each request leaves out, to a ranking of nothing (R, Q)."""
-    item, score, quota = ranking.item, ranking.score, ranking.item.shape[1]
-    for row in wanted:
-        ask = asked.asks[row]
-        found = ask.profile.found.get(_key(release, name, ask))
-        try:
-            if found is not None and len(ask.exclude):
-                found = _without(release, name, model, asked, row, found)
-        except Exception as error:  # noqa: BLE001 - as above
-            told(name, error)
-            found = None
-        if found is None:
-            missing[row].add(name)
-            continue
-        count = min(len(found.item), quota)
-        item[row, :count], score[row, :count] = found.item[:count], found.score[:count]
+def _found(release: Release, model: Retriever, asked: Asked, row: int, key: Key, told: Told) -> Found | None:
+    """What was found for one request, without what it leaves out; None where that is not known."""
+    ask = asked.asks[row]
+    found = ask.profile.found.get(key)
+    if found is None or not len(ask.exclude):
+        return found
+    try:
+        return _without(release, key[0], model, asked, row, found)
+    except Exception as error:  # noqa: BLE001 - as above
+        told(key[0], error)
+        return None
 
 
 def _without(release: Release, name: str, model: Retriever, asked: Asked, row: int, found: Found) -> Found:
