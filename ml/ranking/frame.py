@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -32,18 +33,23 @@ class Frame:
 
 
 # The names of some columns, and what writes them into all values (N, F) from a column on.
-Group = tuple[Sequence[str], Callable[[Floats, int], None]]
+Group = tuple[tuple[str, ...], Callable[[Floats, int], None]]
 
 
 def build_frame(requests: Requests, candidates: Candidates, snapshot: Snapshot) -> Frame:
     """Describe each candidate by its request, its user, its item, both together, and what the retrievers said."""
     groups = [*_groups(requests, candidates, snapshot)]
-    names = tuple(name for group, _ in groups for name in group)
+    names = _joined(tuple(group for group, _ in groups))
     values, at = np.empty((len(candidates.item), len(names)), np.float32), 0
     for group, write in groups:
         write(values, at)
         at += len(group)
     return Frame(names, values, candidates.offsets)
+
+
+@lru_cache(maxsize=16)
+def _joined(groups: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    return tuple(name for group in groups for name in group)
 
 
 def _groups(requests: Requests, candidates: Candidates, snapshot: Snapshot) -> Iterator[Group]:
@@ -124,15 +130,26 @@ def _session(requests: Requests, candidates: Candidates) -> Group:
 def _context(requests: Requests) -> Floats:
     """(R, 3) the length of the history, and when it is."""
     days = requests.moment / DAY_US
-    return np.stack([requests.history.items.lengths, days % 365.25, (days + 3) % 7], axis=1).astype(np.float32)
+    told = np.empty((len(requests), 3), np.float32)
+    told[:, 0], told[:, 1], told[:, 2] = requests.history.items.lengths, days % 365.25, (days + 3) % 7
+    return told
 
 
 def _retrievers(candidates: Candidates) -> Group:
-    names = [f"{name}_{what}" for what in ("score", "rank") for name in candidates.names]
-    return [*names, "retrievers"], lambda values, at: kernels.of_retrievers(
+    return _said_by(candidates.names), lambda values, at: kernels.of_retrievers(
         values, at, candidates.score, candidates.rank
     )
 
 
-def _prefixed(prefix: str, names: Sequence[str]) -> list[str]:
-    return [f"{prefix}_{name}" if prefix else name for name in names]
+@lru_cache(maxsize=64)
+def _said_by(retrievers: tuple[str, ...]) -> tuple[str, ...]:
+    return (*(f"{name}_{what}" for what in ("score", "rank") for name in retrievers), "retrievers")
+
+
+def _prefixed(prefix: str, names: Sequence[str]) -> tuple[str, ...]:
+    return _each_prefixed(prefix, tuple(names))
+
+
+@lru_cache(maxsize=64)
+def _each_prefixed(prefix: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{prefix}_{name}" if prefix else name for name in names)

@@ -169,7 +169,7 @@ def _snapshot(release: Release, distinct: Sequence[Profile]) -> Snapshot:
     rows = [profile.row for profile in distinct]
     numbers = np.array([profile.number for profile in distinct], np.int64)
     return Gathered(
-        distinct[0].moment, sealed.user_names, np.stack([row.user for row in rows]), sealed.item_names,
+        distinct[0].moment, sealed.user_names, _joined([row.user[None] for row in rows], np.float32), sealed.item_names,
         release.item_features.rows, sealed.category,
         _table(sealed.user_item, numbers, [row.pair_item for row in rows], [row.pair for row in rows]),
         _table(sealed.user_category, numbers, [row.category for row in rows], [row.by_category for row in rows]),
@@ -178,7 +178,7 @@ def _snapshot(release: Release, distinct: Sequence[Profile]) -> Snapshot:
 
 
 def _table(sealed: Table, numbers: Ints, right: Sequence[Indices], values: Sequence[Floats]) -> Table:
-    left = np.repeat(numbers, [len(each) for each in right])
+    left = numbers if len(numbers) == 1 else np.repeat(numbers, [len(each) for each in right])
     keys = left * sealed.width + _joined(right, np.int32)
     return Table(sealed.names, keys, sealed.width, _joined(values, np.float32))
 
