@@ -64,8 +64,11 @@ class Answer:
 
     def rules_of(self, row: int) -> tuple[str, ...]:
         """The rules that took something from one request's candidates, as `id@version`."""
+        eligibility = self.decisions.eligibility
+        if not eligibility.rules and not eligibility.required:
+            return ()
         bits = int(np.bitwise_or.reduce(self.decisions.failed[row][self.reranked.removal.there[row]], initial=0))
-        return self.decisions.eligibility.named(bits)
+        return eligibility.named(bits)
 
 
 @dataclass(frozen=True)

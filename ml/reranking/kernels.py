@@ -180,6 +180,30 @@ def _fault(item: Indices, place: Ints, kept: Bools) -> int:
     return 0
 
 
+def _count_first(bits: Ints, counted: Ints) -> None:
+    """Count, for each row of masks (R, C), those whose lowest bit is the s-th: written to `counted` (R, S)."""
+    for row in range(len(bits)):
+        for column in range(bits.shape[1]):
+            for step in range(counted.shape[1]):
+                if bits[row, column] >> step & 1:
+                    counted[row, step] += 1
+                    break
+
+
+def _pick(
+    item: Indices, score: Floats, sources: Ints, place: Ints, items: Indices, scores: Floats, found_by: Ints
+) -> None:
+    """Write what stands in these columns (R, K) of candidates (R, C); -1, -inf and 0 where there is none."""
+    for row in range(len(place)):
+        for position in range(place.shape[1]):
+            column = place[row, position]
+            if column < 0:
+                items[row, position], scores[row, position], found_by[row, position] = -1, -np.inf, 0
+            else:
+                items[row, position], scores[row, position] = item[row, column], score[row, column]
+                found_by[row, position] = sources[row, column]
+
+
 likeness = numba.njit(cache=True)(_likeness)
 take = numba.njit(cache=True)(_take)
 best = numba.njit(cache=True)(_best)
@@ -189,3 +213,5 @@ explore = numba.njit(cache=True)(_explore)
 close_up = numba.njit(cache=True)(_close_up)
 arrange = numba.njit(cache=True)(_arrange)
 fault = numba.njit(cache=True)(_fault)
+count_first = numba.njit(cache=True)(_count_first)
+pick = numba.njit(cache=True)(_pick)

@@ -53,14 +53,12 @@ class Pool:
 
     def at(self, place: Ints) -> tuple[Indices, Floats, Ints]:
         """(R, K) items, scores and sources of the candidates in these columns; -1, -inf and 0 where there is none."""
-        if not self.item.shape[1]:
-            return np.full(place.shape, -1, np.int32), np.full(place.shape, -np.inf, np.float32), np.zeros_like(place)
-        row, column, there = np.arange(len(self))[:, None], np.maximum(place, 0), place >= 0
-        return (
-            np.where(there, self.item[row, column], np.int32(-1)),
-            np.where(there, self.score[row, column], np.float32(-np.inf)),
-            np.where(there, self.sources[row, column], 0),
-        )
+        from ml.reranking.kernels import pick
+
+        item, score = np.empty(place.shape, np.int32), np.empty(place.shape, np.float32)
+        sources = np.empty(place.shape, np.int64)
+        pick(self.item, self.score, self.sources, place, item, score, sources)
+        return item, score, sources
 
     def with_rows(self, rows: Ints, other: "Pool") -> "Pool":
         """The same with the candidates of these requests replaced by the others."""

@@ -35,11 +35,11 @@ class Removal:
     @cached_property
     def counts(self) -> Ints:
         """(R, S) how many candidates each step took away that none before it had."""
-        row, column = np.nonzero(self.bits)
-        bits = self.bits[row, column]
-        step = np.log2(bits & -bits).astype(np.int64)  # of the lowest
-        counted = np.bincount(row * len(STEPS) + step, minlength=len(self.bits) * len(STEPS))
-        return counted.reshape(len(self.bits), len(STEPS))
+        from ml.reranking.kernels import count_first
+
+        counted = np.zeros((len(self.bits), len(STEPS)), np.int64)
+        count_first(self.bits, counted)
+        return counted
 
     def with_rows(self, rows: Ints, other: "Removal") -> "Removal":
         """The same with these requests replaced by the others."""
@@ -105,7 +105,10 @@ def days_since(events: tuple[str, ...], item: Indices, requests: Requests) -> Re
                 f"re-ranking reads when {name!r} last happened, which these requests were not told: make them from a "
                 "data set or bundle of the domain that declares it, by its `told`"
             )
-        last = np.maximum(last, requests.occurrences[name].last(requests.user, item, requests.moment))
+        if len(requests.occurrences[name]):
+            last = np.maximum(last, requests.occurrences[name].last(requests.user, item, requests.moment))
     never = last == NEVER
+    if never.all():
+        return np.full(item.shape, np.inf)
     elapsed = requests.moment[:, None] - np.where(never, requests.moment[:, None], last)
     return np.where(never, np.inf, elapsed / DAY_US)
