@@ -1,6 +1,7 @@
 """Traces: what arrives late, twice, out of order or at the same instant leaves the trace that the fold would make."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,20 @@ def test_the_order_of_arrival_leaves_no_trace(events: list[Event], seed: int) ->
         own = slice(expected.offsets[row], expected.offsets[row + 1])
         order = list(zip(expected.at[own], expected.name[own], strict=True))
         assert order == sorted(order)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(happened(), min_size=1, max_size=30), st.integers(0, 40), st.integers(0, 2**31))
+def test_what_one_user_did_later_is_put_behind_what_was_known(events: list[Event], few: int, seed: int) -> None:
+    known = [replace(each, user_id="0") for each in events]
+    later = [replace(each, occurred_at=each.occurred_at + 100 * DAY_US) for each in known]
+    first, again = arrivals(known, seed)[0], later[:few] + known[:few]  # the same names: nothing may change
+    expected, found = traced(first, 1), traced(first, 1)
+    assert_equal(found.merged(traced(again, 1)), expected)
+    renamed = [replace(each, event_id=f"later {each.event_id}") for each in later]
+    whole = Trace.empty(KINDS, 1).merged(traced([*first, *renamed], 1))
+    assert_equal(found.merged(traced(renamed, 1)), whole)
+    assert_equal(found.merged(traced([*renamed, *first], 1)), whole)
 
 
 def assert_equal(found: Trace, expected: Trace) -> None:

@@ -35,11 +35,12 @@ def test_requests_without_candidates_stay_empty():
     assert merge({"a": ranking([], [])}, {"a": 4}, 10).offsets.tolist() == [0, 0, 0]
 
 
+NUMBERS = st.lists(st.integers(0, 30) | st.integers(0, 2**31 - 1), unique=True, max_size=6)
+
+
 @given(
     rows=st.lists(
-        st.tuples(
-            st.lists(st.integers(0, 30), unique=True, max_size=6), st.lists(st.integers(0, 30), unique=True, max_size=6)
-        ),
+        st.tuples(NUMBERS, NUMBERS),
         min_size=1, max_size=5,
     ),
     maximum=st.integers(1, 12),
@@ -50,4 +51,5 @@ def test_merging_keeps_every_request_apart_and_within_the_maximum(rows, maximum)
     for row, (a, b) in enumerate(rows):
         found = merged.item[merged.offsets[row] : merged.offsets[row + 1]].tolist()
         assert set(found) <= set(a) | set(b)
+        assert found == sorted(found)
         assert len(found) == len(set(found)) == min(maximum, len(set(a) | set(b)))

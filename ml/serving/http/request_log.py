@@ -1,14 +1,19 @@
 """One line a request on standard error, for machines or for people; never who asked."""
 
-import asyncio
 import sys
+import threading
 import time
 import traceback
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TextIO
 
 import msgspec
+
+from ml.serving.beside import let_slates_first
+
+MOST_WAITING = 100_000  # lines: beyond that the oldest go, since the disk hangs and memory is no place for them
 
 
 @dataclass
@@ -31,12 +36,16 @@ class RequestLog:
     Args:
         stream: Where to; None: standard error, whichever that is at the time.
         human: For people, in place of JSON.
-        within: Seconds for which lines may wait to be written together: each writing lets other threads go first.
+        within: Seconds for which lines may wait for a thread that writes them: a disk may hold up whoever writes to it,
+            and nobody may hold up the event loop. 0: they are written at once.
     """
 
     def __init__(self, stream: TextIO | None = None, *, human: bool = False, within: float = 0.0) -> None:
         self._stream, self._human, self._within = stream, human, within
-        self._waiting: list[str] = []
+        self._waiting: deque[str] = deque(maxlen=MOST_WAITING)
+        self._writing, self._wake = threading.Lock(), threading.Event()
+        if within:
+            threading.Thread(target=self._run, name="request-log", daemon=True).start()
 
     def write(self, entry: Entry) -> None:
         """One request."""
@@ -55,20 +64,29 @@ class RequestLog:
         told = {"time": _now(), "error_id": error_id, "error": type(error).__name__, "at": at[-12:]}
         self._line(f"{told}" if self._human else msgspec.json.encode(told).decode())
 
-    def _line(self, line: str) -> None:
-        self._waiting.append(line)
-        if not self._within:
-            self.flush()
-        elif len(self._waiting) == 1:
-            asyncio.get_running_loop().call_later(self._within, self.flush)
-
     def flush(self) -> None:
         """Write what waits."""
-        lines, self._waiting = "".join(f"{line}\n" for line in self._waiting), []
-        stream = self._stream or sys.stderr
-        with suppress(OSError):  # a full disk under the log, or its reader is gone: requests are answered all the same
-            stream.write(lines)
-            stream.flush()
+        with self._writing:
+            lines = "".join(f"{self._waiting.popleft()}\n" for _ in range(len(self._waiting)))
+            stream = self._stream or sys.stderr
+            # A full disk under the log, or its reader is gone: requests are answered all the same.
+            with suppress(OSError):
+                stream.write(lines)
+                stream.flush()
+
+    def _line(self, line: str) -> None:
+        self._waiting.append(line)
+        if self._within:
+            self._wake.set()
+        else:
+            self.flush()
+
+    def _run(self) -> None:
+        let_slates_first()
+        while self._wake.wait():
+            time.sleep(self._within)
+            self._wake.clear()
+            self.flush()
 
 
 _FIRST = ("route", "status", "ms")

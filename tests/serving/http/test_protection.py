@@ -1,6 +1,7 @@
 """Tokens, rates, bodies and the shield: what is turned away, and that it is turned away early."""
 
 import asyncio
+import gc
 import json
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from ml.errors import BadInput
+from ml.serving.contract import Overloaded
 from ml.serving.http.answers import Refused
 from ml.serving.http.app import create_app
 from ml.serving.http.limits import Limits
@@ -205,6 +207,19 @@ def test_beyond_so_many_slates_more_are_shed_unread(app, shop, make_context):
     assert (b"retry-after", b"1") in headers
     assert again == 200
     assert len(shop.requests) == 3
+
+
+def test_who_was_turned_away_leaves_nothing_for_the_collector_of_garbage(app, shop):
+    shop.raises = Overloaded("too much is asked at once")
+    gc.collect()
+    gc.disable()
+    try:
+        statuses = [asyncio.run(Asked(app, [b'{"placement":"home"}']).answered()) for _ in range(4)]
+        left = [each for each in gc.get_objects() if isinstance(each, Refused)]
+    finally:
+        gc.enable()
+    assert statuses == [503] * 4
+    assert not left, "an exception that is held by a frame which it holds stays until it is collected"
 
 
 def test_what_fails_gives_its_place_back(app, shop):

@@ -78,6 +78,14 @@ def test_a_double_is_written_once(open_again):
     assert live.events_of(["u"])[0][0] == first
 
 
+def test_of_what_is_written_no_more_is_kept_than_its_number(open_again):
+    live = open_again()
+    live.accept(many(10))
+    assert live.accept(many(12)).accepted == 2
+    assert not live._in_flight._tickets, "each held what its caller had waited on"
+    assert set(live._in_flight._written.values()) == {10, 12}
+
+
 def test_a_thousand_at_once(open_again):
     live = open_again()
     assert live.accept(many(1000)) == Receipt(1000, 0, True)
