@@ -126,12 +126,12 @@ class Service:
             RunFailed: Another process takes this domain's items, or the champion cannot embed their texts.
         """
         item, known = NewItem.told(item_id, _plain(fields)), self.engine.release.item(item_id) >= 0
-        with self._telling:
+        with self._telling:  # until it can be in slates: who looks for items that came must not take it half way
             told = item.over(self._told[item_id]) if item_id in self._told else item
             before = self.engine
             after = with_items(before, [told])  # raises before anything is kept
             sequence = self._writer.put_item(item_id, told.as_json())
-        self._take_items(Tried([told], before, after))
+            self._take(Tried([told], before, after))
         return {"item_id": item_id, "known_before": known, "sequence": sequence}
 
     def erase(self, user_id: str) -> dict[str, Any]:
@@ -203,15 +203,18 @@ class Service:
         while not self.batcher.full.idle and time.monotonic() < until:
             time.sleep(0.02)
 
-    def _take_items(self, tried: "Tried | None" = None) -> None:
-        """Let the engine know of items that were put since the last look."""
+    def _take_items(self) -> None:
+        """Let the engine know of items that were put since the last look, by another process."""
         with self._telling:
-            told = self.live.items_since(self._told_at)
-            if not told:
-                return
-            items = kept_items(told)
-            self._told |= {item.item_id: item for item in items}
-            self._told_at = told[-1][0]
+            self._take()
+
+    def _take(self, tried: Tried | None = None) -> None:
+        told = self.live.items_since(self._told_at)
+        if not told:
+            return
+        items = kept_items(told)
+        self._told |= {item.item_id: item for item in items}
+        self._told_at = told[-1][0]
 
         def changed(engine: SlateEngine) -> SlateEngine:
             alike = tried is not None and tried.before is engine and tried.items == items

@@ -1,5 +1,6 @@
 """Similar items over HTTP, from a sealed bundle whose items have vectors."""
 
+import threading
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -39,8 +40,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bundle]:
 
 
 @pytest.fixture(scope="module")
-def client(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """The app over the whole service of the one domain."""
+def service(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The whole service of the one domain."""
     domain, folder = little_market.plain_shop(), tmp_path_factory.mktemp("shown")
     live = open_live("retail", now=lambda: NOW)
 
@@ -51,10 +52,16 @@ def client(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     follower = Follower(domain, lambda: 7, engine)
     assert follower.look()
     service = Service(domain, follower, live, ImpressionLog(Path(folder)), lambda: NOW)
-    context = Context({"retail": service}, domains={"retail": domain}, log=RequestLog(StringIO()))
+    yield service
+    service.close()
+
+
+@pytest.fixture(scope="module")
+def client(service: Service) -> Iterator[TestClient]:
+    """The app over it."""
+    context = Context({"retail": service}, domains={"retail": little_market.plain_shop()}, log=RequestLog(StringIO()))
     with context.threads, TestClient(create_app(context), base_url="http://localhost") as client:
         yield client
-    service.close()
 
 
 @pytest.mark.parametrize("item", [ITEMS[0], ITEMS[7], ITEMS[-1]])
@@ -86,3 +93,24 @@ def test_an_item_that_there_is_not_is_named(client):
     answer = client.get("/v1/retail/items/no%20item/similar")
     assert (answer.status_code, answer.json()["error"]["field"]) == (404, "item_id")
     assert "'no item'" in answer.json()["error"]["message"]
+
+
+def test_what_is_put_is_known_when_it_is_acknowledged_whoever_else_looks_for_it(client, service):
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            service._take_items()
+
+    others = [threading.Thread(target=look) for _ in range(2)]
+    for other in others:
+        other.start()
+    try:
+        for number in range(20):
+            answer = client.put(f"/v1/retail/items/new-{number}", json={"name": "New", "category": "c1"})
+            assert answer.status_code == 200
+            assert service.engine.release.item(f"new-{number}") >= 0
+    finally:
+        stop.set()
+        for other in others:
+            other.join()
