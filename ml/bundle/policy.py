@@ -64,11 +64,8 @@ class Answer:
 
     def rules_of(self, row: int) -> tuple[str, ...]:
         """The rules that took something from one request's candidates, as `id@version`."""
-        eligibility = self.decisions.eligibility
-        if not eligibility.rules and not eligibility.required:
-            return ()
         bits = int(np.bitwise_or.reduce(self.decisions.failed[row][self.reranked.removal.there[row]], initial=0))
-        return eligibility.named(bits)
+        return self.decisions.eligibility.named(bits)
 
 
 @dataclass(frozen=True)

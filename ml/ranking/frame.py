@@ -1,6 +1,6 @@
 """The ranker's inputs: one row a candidate, gathered from arrays, with nothing that was not known at the moment."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -67,7 +67,7 @@ def _groups(requests: Requests, candidates: Candidates, snapshot: Snapshot) -> I
     yield _retrievers(candidates)
 
 
-def _of_requests(prefix: str, names: Sequence[str], told: Floats, candidates: Candidates) -> Group:
+def _of_requests(prefix: str, names: tuple[str, ...], told: Floats, candidates: Candidates) -> Group:
     """What is told (R, G) of each request."""
     told = np.ascontiguousarray(told, np.float32)
     return _prefixed(prefix, names), lambda values, at: kernels.of_requests(values, at, candidates.offsets, told)
@@ -96,10 +96,12 @@ def _user_facts(requests: Requests, candidates: Candidates) -> Iterator[Group]:
     which keep those that they learned.
     """
     facts = requests.facts.facts
-    names = [name for name, fact in facts.items() if fact.for_models and not fact.protected and fact.kind != "category"]
+    names = tuple(
+        name for name, fact in facts.items() if fact.for_models and not fact.protected and fact.kind != "category"
+    )
     if not names:
         return
-    told = requests.facts.select(tuple(names)).values.copy()
+    told = requests.facts.select(names).values.copy()
     moments = [facts[name].kind == "moment" for name in names]
     told[:, moments] = (requests.moment / DAY_US)[:, None] - told[:, moments]
     yield _of_requests("user_fact", names, told, candidates)
@@ -146,10 +148,6 @@ def _said_by(retrievers: tuple[str, ...]) -> tuple[str, ...]:
     return (*(f"{name}_{what}" for what in ("score", "rank") for name in retrievers), "retrievers")
 
 
-def _prefixed(prefix: str, names: Sequence[str]) -> tuple[str, ...]:
-    return _each_prefixed(prefix, tuple(names))
-
-
 @lru_cache(maxsize=64)
-def _each_prefixed(prefix: str, names: tuple[str, ...]) -> tuple[str, ...]:
+def _prefixed(prefix: str, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{prefix}_{name}" if prefix else name for name in names)

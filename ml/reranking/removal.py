@@ -105,10 +105,7 @@ def days_since(events: tuple[str, ...], item: Indices, requests: Requests) -> Re
                 f"re-ranking reads when {name!r} last happened, which these requests were not told: make them from a "
                 "data set or bundle of the domain that declares it, by its `told`"
             )
-        if len(requests.occurrences[name]):
-            last = np.maximum(last, requests.occurrences[name].last(requests.user, item, requests.moment))
+        last = np.maximum(last, requests.occurrences[name].last(requests.user, item, requests.moment))
     never = last == NEVER
-    if never.all():
-        return np.full(item.shape, np.inf)
     elapsed = requests.moment[:, None] - np.where(never, requests.moment[:, None], last)
     return np.where(never, np.inf, elapsed / DAY_US)

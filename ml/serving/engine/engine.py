@@ -110,7 +110,7 @@ class SlateEngine:
             let_others()
             return True
 
-        made = [profile for key in keys if time_left() for profile in self.profiles.made([key], now)]
+        made = [self.profiles.made(key, now) for key in keys if time_left()]
         profiles = [profile.renewed for profile in made if not rests(profile, now)]
         if not profiles:
             return

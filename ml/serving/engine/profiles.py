@@ -66,15 +66,14 @@ class Profiles:
         recent = before is not None and before.live and profile.moment - before.moment < FRESH
         return self.keep(profile.carrying(before) if before is not None and recent else profile)
 
-    def made(self, keys: Sequence[str], moment: int) -> list[Profile]:
-        """Profiles as of now or a moment ago, before somebody asks for them; raises `StoreGone`."""
-        versions: Sequence[int] = [0] * len(keys) if self._happenings is None else self._happenings.versions(keys)
-        kept = [self._at_hand(key, version, moment) for key, version in zip(keys, versions, strict=True)]
-        old = [row for row, profile in enumerate(kept) if profile is None or moment - profile.moment > RECENT]
-        for row in old:
-            happened = self._happenings.events_of([keys[row]])[0] if self._happenings is not None else ()
-            kept[row] = self._followed(self._build(keys[row], max(versions[row], 0), happened, moment, live=True))
-        return [profile for profile in kept if profile is not None]
+    def made(self, key: str, moment: int) -> Profile:
+        """The profile as of now or a moment ago, before the user asks for anything; raises `StoreGone`."""
+        version = 0 if self._happenings is None else self._happenings.versions([key])[0]
+        kept = self._at_hand(key, version, moment)
+        if kept is not None and moment - kept.moment <= RECENT:
+            return kept
+        happened = () if self._happenings is None else self._happenings.events_of([key])[0]
+        return self._followed(self._build(key, max(version, 0), happened, moment, live=True))
 
     def keep(self, profile: Profile) -> Profile:
         """Take a profile in the place of the user's last one, whose last slates stay with it."""

@@ -62,11 +62,9 @@ def retrieve(
     names = [only] if only else list(recommender.retrievers)
     room = SideBySide.empty(len(asked.asks), {name: recommender.quotas[name] for name in names})
     for name, ranking in room.rankings().items():
-        model, session = recommender.retrievers[name], release.reads[name].session
+        model = recommender.retrievers[name]
         keys = {
-            row: (name, ask.session if session else ())  # sessions matter only to those who read them
-            for row, ask in enumerate(asked.asks)
-            if only or name in ask.plan.retrievers
+            row: _key(release, name, ask) for row, ask in enumerate(asked.asks) if only or name in ask.plan.retrievers
         }
         unknown = [row for row, key in keys.items() if not _is_known(release, key, asked.asks[row])]
         if unknown and time_left():
@@ -85,7 +83,7 @@ def retrieve(
 
 
 def _key(release: Release, name: str, ask: Ask) -> Key:
-    """What an answer is known by."""
+    """What an answer is known by: sessions matter only to those who read them."""
     return name, ask.session if release.reads[name].session else ()
 
 

@@ -4,6 +4,7 @@ So doubles are known while the store is away too; those of long ago the store kn
 """
 
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 
@@ -20,7 +21,9 @@ class InFlight:
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._lock = threading.Lock()
         self._tickets: dict[bytes, Ticket] = {}  # of those that are being written
-        self._written: dict[bytes, int] = {}  # sequence numbers of those that were, the first ones first
+        self._written: OrderedDict[bytes, int] = (
+            OrderedDict()
+        )  # sequence numbers of those that were, the first ones first
         self._remembered = remembered
 
     def enter(self, events: Sequence[LiveEvent], ticket: Ticket) -> tuple[list[LiveEvent], set[Ticket], int]:
@@ -56,4 +59,4 @@ class InFlight:
                 self._tickets.pop(digest, None)
                 self._written[digest] = last
             while len(self._written) > self._remembered:
-                del self._written[next(iter(self._written))]
+                self._written.popitem(last=False)
