@@ -90,7 +90,8 @@ class ListIndex:
         """The K best items of each query (Q, D), all but for those in lists that are not read."""
         with _one_thread():  # waking others takes longer than what they would do
             score, item = self.lists.search(np.ascontiguousarray(queries, np.float32), k)
-        return Ranking(item.astype(np.int32), np.where(item < 0, np.float32(-np.inf), score))
+        score[item < 0] = -np.inf
+        return Ranking(item.astype(np.int32), score)
 
     def save(self, folder: Path) -> None:
         """Write the lists."""

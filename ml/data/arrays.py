@@ -44,7 +44,7 @@ class Ragged:
     @property
     def lengths(self) -> Ints:
         """(R,) values in each row."""
-        return np.diff(self.offsets)
+        return self.offsets[1:] - self.offsets[:-1]  # `numpy.diff` takes ten times as long for a few
 
     @property
     def rows(self) -> Ints:

@@ -57,11 +57,11 @@ class SideBySide:
         shape = (rows, sum(widths.values()))
         return cls(widths, np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32))
 
-    def rankings(self) -> dict[str, Ranking]:
-        """By retriever, as views."""
+    @property
+    def columns(self) -> dict[str, tuple[int, int]]:
+        """By retriever, the first of its columns and the first behind them."""
         ends = list(accumulate(self.widths.values()))
-        parts = zip(self.widths, [0, *ends], ends, strict=False)
-        return {name: Ranking(self.item[:, start:end], self.score[:, start:end]) for name, start, end in parts}
+        return dict(zip(self.widths, zip([0, *ends], ends, strict=False), strict=True))
 
     def merged(self, maximum: int) -> Candidates:
         """The distinct items of each request; of more than so many, those with the best rank at any retriever stay."""

@@ -116,9 +116,10 @@ class Basket(Stored):
     def _anchors(self, requests: Requests) -> Entries:
         """What each item of the current sessions weighs."""
         session = requests.session
-        back = session.offsets[1:][session.rows] - 1 - np.arange(len(session.values))  # 0: the latest
-        weight = self.parameters.position_decay ** (back if self.ordered else np.zeros(len(back)))
-        return Entries(session.offsets, session.values, weight.astype(np.float32))
+        if not self.ordered:
+            return Entries(session.offsets, session.values, np.ones(len(session.values), np.float32))
+        back = np.repeat(session.offsets[1:], session.lengths) - 1 - np.arange(len(session.values))  # 0: the latest
+        return Entries(session.offsets, session.values, (self.parameters.position_decay**back).astype(np.float32))
 
 
 def has_order(log: Log) -> bool:

@@ -139,7 +139,13 @@ def _select_of_product(
         found: (rows, K) written: best first, ties by number; as it was where there are fewer.
         values: (rows, K) written: their scores.
     """
-    touched, held = np.empty(len(line), np.int32), np.empty(len(line), np.float32)
+    most = 0  # items that one row touches
+    for row in range(len(left_start) - 1):
+        touches = 0
+        for at in range(left_start[row], left_start[row + 1]):
+            touches += right_start[left_column[at] + 1] - right_start[left_column[at]]
+        most = max(most, min(touches, len(line)))
+    touched, held = np.empty(most, np.int32), np.empty(most, np.float32)
     for row in range(len(left_start) - 1):
         entries = slice(left_start[row], left_start[row + 1])
         count = add_up(left_column[entries], left_value[entries], right_start, right_column, right_value, line, touched)
@@ -155,4 +161,4 @@ contenders = numba.njit(cache=True, nogil=True)(_contenders)
 select = numba.njit(cache=True, nogil=True)(_select)
 add_up = numba.njit(cache=True)(_add_up)
 take_out = numba.njit(cache=True)(_take_out)
-select_of_product = numba.njit(cache=True)(_select_of_product)
+select_of_product = numba.njit(cache=True)(_select_of_product)  # with the lock: its line is the same for all threads

@@ -1,13 +1,12 @@
 """The fitted request tower, compiled: a few requests at a time, what torch computes in a fraction of its time.
 
-Shapes: B requests, K pooling heads, D embedding size, E event features, F request features.
+Shapes: B requests, K pooling heads, D embedding size, E event features.
 """
 
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.special import erf
 
 from ml.data.arrays import Floats
 from ml.data.requests import Requests
@@ -21,12 +20,6 @@ class Layer:
 
     weight: Floats  # (inputs, outputs)
     bias: Floats  # (outputs,)
-
-    def __call__(self, values: Floats) -> Floats:
-        """(..., outputs)."""
-        mapped: Floats = values @ self.weight
-        mapped += self.bias
-        return mapped
 
 
 @dataclass(frozen=True)
@@ -59,26 +52,14 @@ class Forward:
             requests: B of them.
             length: Events that are read of each.
         """
-        pooled, features = self._read(embedded, requests, length)
-        # A place that opened since the training says as little as an unknown one.
-        place = np.where(requests.place < len(self.place) - 1, requests.place + 1, 0)
-        hidden = self.mix[0](np.concatenate([pooled, self.scaling(features), self.place[place]], axis=1))
-        hidden *= 0.5 * (1 + erf(hidden * np.float32(np.sqrt(0.5))))  # GELU
-        vector = self.mix[1](hidden)
-        vector /= np.maximum(np.linalg.norm(vector, axis=1, keepdims=True), 1e-12)
-        return vector
+        from ml.retrieval.two_tower.forward_kernel import forward
 
-    def _read(self, embedded: Floats, requests: Requests, length: int) -> tuple[Floats, Floats]:
-        """(B, K * D) the histories, pooled (zeros for an empty one), and (B, F) what is told of each as a whole."""
-        from ml.retrieval.two_tower.forward_kernel import read
-
-        history, session, count = requests.history, requests.session, len(requests)
-        pooled, features = (
-            np.zeros((count, *self.of_item.shape), np.float32),
-            np.empty((count, len(self.scaling.mean)), np.float32),
-        )
-        read(
+        history, session, (first, second) = requests.history, requests.session, self.mix
+        vector = np.empty((len(requests), len(second.bias)), np.float32)
+        forward(
             history.offsets, history.item, history.at, history.session, history.weight, session.offsets, session.values,
-            requests.moment, embedded, self.of_event.weight, self.of_event.bias, self.of_item, length, pooled, features,
+            requests.moment, requests.place, embedded, self.of_event.weight, self.of_event.bias, self.of_item, length,
+            self.scaling.mean, self.scaling.deviation, self.place, first.weight, first.bias, second.weight, second.bias,
+            vector,
         )  # fmt: skip
-        return pooled.reshape(count, self.of_item.size), features
+        return vector

@@ -1,7 +1,9 @@
-"""Compiled reading of requests by the request tower: what `window_of`, `with_session` and pooling make of each.
+"""The request tower, compiled: what `window_of`, `with_session`, pooling and the layers behind it make of requests.
 
 Shapes: B requests, N events, H history length, D embedding size, K pooling heads, E event features, F request features.
 """
+
+from math import erf, sqrt
 
 import numba
 import numpy as np
@@ -76,35 +78,71 @@ def _pool(
                 pooled[head, at] += part * vector[at]
 
 
-def _read(
-    offsets: Ints, item: Indices, at: Ints, visit: Indices, weight: Floats, session_offsets: Ints, session: Indices,
-    moment: Ints, embedded: Floats, of_event: Floats, bias: Floats, of_item: Floats, length: int,
-    pooled: Floats, features: Floats,
+def _affine(values: Floats, weight: Floats, bias: Floats, mapped: Floats) -> None:
+    """Write what a layer (inputs, outputs) makes of one line of values to `mapped` (outputs,)."""
+    mapped[:] = bias
+    for at in range(len(values)):
+        value = values[at]
+        for column in range(len(mapped)):
+            mapped[column] += value * weight[at, column]
+
+
+def _mix(
+    values: Floats, first: Floats, first_bias: Floats, second: Floats, second_bias: Floats, hidden: Floats,
+    vector: Floats,
 ) -> None:  # fmt: skip
-    """Write what the tower reads of B requests.
+    """Write the unit vector (D,) of one line of inputs: two layers with a GELU between them."""
+    affine(values, first, first_bias, hidden)
+    for at in range(len(hidden)):
+        hidden[at] *= np.float32(0.5 * (1 + erf(hidden[at] * sqrt(0.5))))
+    affine(hidden, second, second_bias, vector)
+    vector /= max(np.float32(np.sqrt((vector * vector).sum())), np.float32(1e-12))
+
+
+def _forward(
+    offsets: Ints, item: Indices, at: Ints, visit: Indices, weight: Floats, session_offsets: Ints, session: Indices,
+    moment: Ints, place: Indices, embedded: Floats, of_event: Floats, bias: Floats, of_item: Floats, length: int,
+    mean: Floats, deviation: Floats, of_place: Floats, first: Floats, first_bias: Floats, second: Floats,
+    second_bias: Floats, vector: Floats,
+) -> None:  # fmt: skip
+    """Write the vectors of B requests.
 
     Args:
         offsets: (B + 1,) of the histories; item, at (microseconds), visit (session) and weight are of their N events.
         session_offsets: (B + 1,) of the current sessions, whose items are `session`.
         moment: (B,) microseconds.
+        place: (B,) -1: unknown.
         embedded: (items, D) how the tower reads each item.
         of_event: (E, K) with bias (K,) and of_item (K, D), what each head makes of an event.
         length: H.
-        pooled: (B, K, D) zeros; written.
-        features: (B, F) written: unscaled.
+        mean: (F,) with deviation (F,) the scaling of what is told of a request as a whole.
+        of_place: (places + 1, P); the first row is of the unknown.
+        first: (K * D + F + P, hidden) with first_bias (hidden,), the layer that reads all of it.
+        second: (hidden, D) with second_bias (D,).
+        vector: (B, D) written.
     """
     read, event = np.zeros(length, np.int32), np.zeros((length, of_event.shape[0]), np.float32)
-    share = np.empty((len(bias), length), np.float32)
+    share, pooled = np.empty((len(bias), length), np.float32), np.empty(of_item.shape, np.float32)
+    values, hidden = np.empty(len(first), np.float32), np.empty(len(first_bias), np.float32)
+    features = values[pooled.size : pooled.size + len(mean)]
     for row in range(len(moment)):
         own = slice(offsets[row], offsets[row + 1])
         told = session[session_offsets[row] : session_offsets[row + 1]]
-        count = window(item[own], at[own], visit[own], weight[own], told, moment[row], read, event, features[row])
+        count = window(item[own], at[own], visit[own], weight[own], told, moment[row], read, event, features)
+        pooled[:] = 0  # of an empty history
         if count:
-            pool(embedded, read[:count], event, of_event, bias, of_item, share, pooled[row])
+            pool(embedded, read[:count], event, of_event, bias, of_item, share, pooled)
+        values[: pooled.size] = pooled.ravel()
+        features[:] = (features - mean) / deviation
+        # A place that opened since the training says as little as an unknown one.
+        values[pooled.size + len(mean) :] = of_place[place[row] + 1 if place[row] < len(of_place) - 1 else 0]
+        mix(values, first, first_bias, second, second_bias, hidden, vector[row])
 
 
 goes_on = numba.njit(cache=True)(_goes_on)
 window = numba.njit(cache=True)(_window)
 # Sums in any order, so that they are compiled to vector instructions.
 pool = numba.njit(cache=True, fastmath={"reassoc", "contract", "nsz"})(_pool)
-read = numba.njit(cache=True, nogil=True)(_read)
+affine = numba.njit(cache=True, fastmath={"contract"})(_affine)
+mix = numba.njit(cache=True)(_mix)
+forward = numba.njit(cache=True, nogil=True)(_forward)

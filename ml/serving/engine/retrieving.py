@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from msgspec.structs import replace
 
 from ml.data.arrays import Ragged, is_among
 from ml.data.occurrences import NEVER
@@ -61,29 +60,30 @@ def retrieve(
     missing: list[set[str]] = [set() for _ in asked.asks]
     names = [only] if only else list(recommender.retrievers)
     room = SideBySide.empty(len(asked.asks), {name: recommender.quotas[name] for name in names})
-    for name, ranking in room.rankings().items():
-        model = recommender.retrievers[name]
+    for name, columns in room.columns.items():
+        model, reads = recommender.retrievers[name], release.reads[name]
         keys = {
-            row: _key(release, name, ask) for row, ask in enumerate(asked.asks) if only or name in ask.plan.retrievers
+            row: (name, ask.session if reads.session else ())  # sessions matter only to those who read them
+            for row, ask in enumerate(asked.asks)
+            if only or name in ask.plan.retrievers
         }
-        unknown = [row for row, key in keys.items() if not _is_known(release, key, asked.asks[row])]
+        known = {row: _known(release, key, asked.asks[row]) for row, key in keys.items()}
+        unknown = [row for row, found in known.items() if found is None]
         if unknown and time_left():
             try:
                 _find(release, name, model, seen, asked.asks, unknown)
             except Exception as error:  # noqa: BLE001 - one retriever that fails must not take the slate with it
                 told(name, error)
-        for row, key in keys.items():
-            found = _found(release, model, asked, row, key, told)
-            if found is None:
+        for row in unknown:
+            known[row] = asked.asks[row].profile.found.get(keys[row])
+        for row, found in known.items():
+            if found is None or not _placed(release, model, asked, room, row, found, name, columns, told):
                 missing[row].add(name)
-                continue
-            count = min(len(found.item), ranking.item.shape[1])
-            ranking.item[row, :count], ranking.score[row, :count] = found.item[:count], found.score[:count]
     return room, missing
 
 
 def _key(release: Release, name: str, ask: Ask) -> Key:
-    """What an answer is known by: sessions matter only to those who read them."""
+    """What an answer is known by."""
     return name, ask.session if release.reads[name].session else ()
 
 
@@ -95,15 +95,16 @@ def _shared_key(release: Release, name: str, ask: Ask) -> tuple[str, int, Sessio
     return name, ask.profile.place if reads.place else -1, ask.session if reads.session else ()
 
 
-def _is_known(release: Release, key: Key, ask: Ask) -> bool:
-    """Whether an answer is at hand: with the profile, or found for somebody else to whom it is the same."""
-    if (found := ask.profile.found.get(key)) is not None and found.among == release.reach[key[0]]:
-        return True
+def _known(release: Release, key: Key, ask: Ask) -> Found | None:
+    """An answer that is at hand: with the profile, or found for somebody else to whom it is the same."""
+    found = ask.profile.found.get(key)
+    if found is not None and found.among == release.reach[key[0]]:
+        return found
     shared = _shared_key(release, key[0], ask)
     found = None if shared is None else release.shared.get(shared)
     if found is not None:
         ask.profile.found[key] = found
-    return found is not None
+    return found
 
 
 def _find(release: Release, name: str, model: Retriever, seen: Seen, asks: Sequence[Ask], rows: Sequence[int]) -> None:
@@ -121,11 +122,12 @@ def _exactly(
     release: Release, name: str, model: Retriever, part: Requests, asks: Sequence[Ask], rows: Sequence[int]
 ) -> list[Found]:
     """What a retriever finds for these requests, asked about every item."""
-    ranking = best_of(model, part, _wanted(release, name), _barred(asks, rows))
-    there = ranking.item >= 0
+    ranking = best_of(model, part, _wanted(release, name), _barred(asks, rows) or Ragged.empty(len(rows)))
+    width, among = ranking.item.shape[1], release.reach[name]
     return [
-        Found(item[known], score[known], not known.all(), release.reach[name])
-        for item, score, known in zip(ranking.item, ranking.score, there, strict=True)
+        Found(item[:count], score[:count], count < width, among)
+        for item, score in zip(ranking.item, ranking.score, strict=True)
+        for count in (np.count_nonzero(item >= 0),)  # those that there are stand in front
     ]
 
 
@@ -133,15 +135,21 @@ def _by_index(
     release: Release, name: str, model: Retriever, part: Requests, asks: Sequence[Ask], rows: Sequence[int]
 ) -> list[Found]:
     """The same by the index, where there is one: of those who did something since the sealing, and may be waiting."""
-    barred, wanted = _barred(asks, rows), _wanted(release, name)
-    most = int(barred.lengths.max(initial=0))
+    barred, wanted, among = _barred(asks, rows), _wanted(release, name), release.reach[name]
+    most = 0 if barred is None else int(barred.lengths.max(initial=0))
     ranking = release.bundle.nearest(name, part, wanted + most) if most < wanted else None
     if ranking is None:
         return _exactly(release, name, model, part, asks, rows)
+    if barred is None:
+        counts = np.count_nonzero(ranking.item >= 0, axis=1).tolist()
+        return [
+            Found(item[:count], score[:count], False, among)
+            for item, score, count in zip(ranking.item, ranking.score, counts, strict=True)
+        ]
     found = []
     for row, (item, score) in enumerate(zip(ranking.item, ranking.score, strict=True)):
-        kept = np.flatnonzero((item >= 0) & ~is_among(item, barred[row]) if most else item >= 0)[:wanted]
-        found.append(Found(item[kept], score[kept], False, release.reach[name]))
+        kept = np.flatnonzero((item >= 0) & ~is_among(item, barred[row]))[:wanted]
+        found.append(Found(item[kept], score[kept], False, among))
     return found
 
 
@@ -149,9 +157,9 @@ def _wanted(release: Release, name: str) -> int:
     return release.bundle.recommender.quotas[name] + SPARE
 
 
-def _barred(asks: Sequence[Ask], rows: Sequence[int]) -> Ragged:
+def _barred(asks: Sequence[Ask], rows: Sequence[int]) -> Ragged | None:
     if asks[rows[0]].profile.barred is None:  # so it is for all, or for none
-        return Ragged.empty(len(rows))
+        return None
     return ragged([NONE if (own := asks[row].profile.barred) is None else own for row in rows])
 
 
@@ -173,27 +181,32 @@ def _make_room(known: dict[Any, Found], most: int) -> None:
             known.pop(key, None)
 
 
-def _found(release: Release, model: Retriever, asked: Asked, row: int, key: Key, told: Told) -> Found | None:
-    """What was found for one request, without what it leaves out; None where that is not known."""
-    ask = asked.asks[row]
-    found = ask.profile.found.get(key)
-    if found is None or not len(ask.exclude):
-        return found
+def _placed(
+    release: Release, model: Retriever, asked: Asked, room: SideBySide, row: int, found: Found, name: str,
+    columns: tuple[int, int], told: Told,
+) -> bool:  # fmt: skip
+    """Put what was found for one request, without what that leaves out, in its place; False: too little is known."""
+    from ml.serving.engine.placing_kernel import place
+
+    exclude, (start, stop) = asked.asks[row].exclude, columns
+    count = place(found.item, found.score, exclude, room.item, room.score, row, start, stop)
+    if count == stop - start or found.whole or not len(exclude):
+        return True
     try:
-        return _without(release, key[0], model, asked, row, found)
+        found = _anew(release, name, model, asked, row)
     except Exception as error:  # noqa: BLE001 - as above
-        told(key[0], error)
-        return None
+        told(name, error)
+        room.item[row, start:stop], room.score[row, start:stop] = -1, -np.inf
+        return False
+    place(found.item, found.score, NONE, room.item, room.score, row, start, stop)
+    return True
 
 
-def _without(release: Release, name: str, model: Retriever, asked: Asked, row: int, found: Found) -> Found:
-    """What was found less what one request excludes; asked anew where that leaves too few though there are more."""
+def _anew(release: Release, name: str, model: Retriever, asked: Asked, row: int) -> Found:
+    """What a retriever finds for one request, asked about all but what that leaves out: of what was found, too much."""
     ask, quota = asked.asks[row], release.bundle.recommender.quotas[name]
-    kept = ~is_among(found.item, ask.exclude)
-    if found.whole or kept.sum() >= quota:
-        return replace(found, item=found.item[kept], score=found.score[kept])
     one = release.bundle.recommender.visible.requests(asked.requests.take(np.array([row])))
     exclude = ask.exclude if ask.profile.barred is None else np.union1d(ask.exclude, ask.profile.barred)
     ranking = best_of(model, one, quota, ragged([exclude.astype(np.int32)]))
     there = ranking.item[0] >= 0
-    return Found(ranking.item[0][there], ranking.score[0][there], True, found.among)
+    return Found(ranking.item[0][there], ranking.score[0][there], True, release.reach[name])
