@@ -163,7 +163,10 @@ def load_index(folder: Path) -> tuple[Index, Floats]:
         return ExactIndex(vectors), vectors
     import faiss
 
-    return ListIndex(faiss.read_index(str(folder / LISTS), faiss.IO_FLAG_MMAP)), vectors
+    lists: Any = faiss.read_index(str(folder / LISTS), faiss.IO_FLAG_MMAP)
+    on_disk: Any = faiss.downcast_InvertedLists(lists.invlists)
+    on_disk.prefetch_nthread = 0  # else every query starts a thread a list, to read ahead what is in memory
+    return ListIndex(lists), vectors
 
 
 def similar_to(index: Index, vectors: Floats, item: int, k: int) -> tuple[Indices, Floats]:

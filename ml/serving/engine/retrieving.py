@@ -32,11 +32,16 @@ class Seen:
     parts: dict[tuple[int, ...], Requests] = field(default_factory=dict)
 
     def part(self, rows: Sequence[int]) -> Requests:
-        """Some of the requests."""
+        """Some of the requests, in their order: a view where they stand in a row."""
         key = tuple(rows)
         if key not in self.parts:
-            self.parts[key] = self.requests if len(rows) == len(self.requests) else self.requests.take(np.array(rows))
+            self.parts[key] = self._part(rows)
         return self.parts[key]
+
+    def _part(self, rows: Sequence[int]) -> Requests:
+        if rows[-1] - rows[0] != len(rows) - 1:
+            return self.requests.take(np.array(rows))
+        return self.requests if len(rows) == len(self.requests) else self.requests.between(rows[0], rows[-1] + 1)
 
 
 def retrieve(

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from ml.serving.contract import ServedSlate
+from ml.serving.http.histograms import Histograms
 from ml.serving.http.service import DomainService, Receipt
 
 SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -36,12 +37,12 @@ class Metrics:
         self._facts = self._gauge("slate_fact", "Further numbers that the domain tells.", ("domain", "name"))
 
         # Finding the numbers of some labels takes longer than counting.
-        self._of_stage = lru_cache(MOST_LABELS)(self._stages.labels)
         self._of_slates = lru_cache(MOST_LABELS)(self._slates.labels)
-        self._of_route = lru_cache(MOST_LABELS)(self._requests.labels)
 
-    def _histogram(self, name: str, text: str, labels: tuple[str, ...]) -> Histogram:
-        return Histogram(name, text, labels, registry=self.registry, buckets=SECONDS)
+    def _histogram(self, name: str, text: str, labels: tuple[str, ...]) -> Histograms:
+        histograms = Histograms(name, text, labels, SECONDS)
+        self.registry.register(histograms)
+        return histograms
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
@@ -51,14 +52,14 @@ class Metrics:
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """One request was answered; `route` is the address as declared, not as asked for."""
-        self._of_route(route, status).observe(seconds)
+        self._requests.observe((route, str(status)), seconds)
 
     def slate(self, slate: ServedSlate) -> None:
         """One slate was made."""
         domain = slate.domain
         self._of_slates(domain, slate.placement, slate.degraded or NONE, slate.shortfall or NONE).inc()
         for stage, milliseconds in slate.timings_ms.items():
-            self._of_stage(domain, stage).observe(milliseconds / 1e3)
+            self._stages.observe((domain, stage), milliseconds / 1e3)
 
     def taken_in(self, domain: str, receipt: Receipt) -> None:
         """Events were accepted."""

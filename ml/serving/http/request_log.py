@@ -5,9 +5,10 @@ import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Any, TextIO
 
 import msgspec
 
@@ -42,44 +43,48 @@ class RequestLog:
 
     def __init__(self, stream: TextIO | None = None, *, human: bool = False, within: float = 0.0) -> None:
         self._stream, self._human, self._within = stream, human, within
-        self._waiting: deque[str] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[tuple[int, Entry | Mapping[str, Any]]] = deque(maxlen=MOST_WAITING)  # when, in ns, and what
         self._writing, self._wake = threading.Lock(), threading.Event()
         if within:
             threading.Thread(target=self._run, name="request-log", daemon=True).start()
 
     def write(self, entry: Entry) -> None:
-        """One request."""
-        told = {name: value for name, value in vars(entry).items() if value is not None}
-        if self._human:
-            further = " ".join(f"{name}={value}" for name, value in told.items() if name not in _FIRST)
-            self._line(
-                f"{time.strftime('%H:%M:%S')} {entry.status} {entry.ms:8.2f} ms {entry.route} {further}".rstrip()
-            )
-        else:
-            self._line(msgspec.json.encode({"time": _now(), **told}).decode())
+        """One request, of which nothing changes any more."""
+        self._take(entry)
 
     def failure(self, error_id: str, error: BaseException) -> None:
         """What went wrong, where. Without the message, which may quote whom the request was about."""
         at = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-        told = {"time": _now(), "error_id": error_id, "error": type(error).__name__, "at": at[-12:]}
-        self._line(f"{told}" if self._human else msgspec.json.encode(told).decode())
+        self._take({"error_id": error_id, "error": type(error).__name__, "at": at[-12:]})
 
     def flush(self) -> None:
         """Write what waits."""
         with self._writing:
-            lines = "".join(f"{self._waiting.popleft()}\n" for _ in range(len(self._waiting)))
+            lines = "".join(self._line(*self._waiting.popleft()) for _ in range(len(self._waiting)))
             stream = self._stream or sys.stderr
             # A full disk under the log, or its reader is gone: requests are answered all the same.
             with suppress(OSError):
                 stream.write(lines)
                 stream.flush()
 
-    def _line(self, line: str) -> None:
-        self._waiting.append(line)
-        if self._within:
-            self._wake.set()
-        else:
+    def _take(self, told: Entry | Mapping[str, Any]) -> None:
+        self._waiting.append((time.time_ns(), told))
+        if not self._within:
             self.flush()
+        elif not self._wake.is_set():
+            self._wake.set()
+
+    def _line(self, at: int, told: Entry | Mapping[str, Any]) -> str:
+        """One line, in words that nobody waits for."""
+        if not isinstance(told, Entry):
+            told = {"time": _utc(at), **told}
+            return f"{told}\n" if self._human else f"{msgspec.json.encode(told).decode()}\n"
+        known = {name: value for name, value in vars(told).items() if value is not None}
+        if not self._human:
+            return f"{msgspec.json.encode({'time': _utc(at), **known}).decode()}\n"
+        clock = time.strftime("%H:%M:%S", time.localtime(at / 1e9))
+        further = " ".join(f"{name}={value}" for name, value in known.items() if name not in _FIRST)
+        return f"{clock} {told.status} {told.ms:8.2f} ms {told.route} {further}".rstrip() + "\n"
 
     def _run(self) -> None:
         let_slates_first()
@@ -92,6 +97,6 @@ class RequestLog:
 _FIRST = ("route", "status", "ms")
 
 
-def _now() -> str:
-    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+def _utc(at: int) -> str:
+    seconds, nanoseconds = divmod(at, 1_000_000_000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{nanoseconds // 1_000_000:03d}Z"
