@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +200,7 @@ class Bundle:
         return frozenset(pin.item_id for pin in self.policy.reranker.policy.pins)
 
     @staticmethod
+    @lru_cache(maxsize=4096)
     def reasons(rank: int, explored: bool, pinned: bool) -> tuple[str, ...]:
         """How an item came to its place, in words; `rank` counts from 0, -1: none."""
         ranked = f"ranked {rank + 1} of the candidates" if rank >= 0 else "no candidate of the ranker"

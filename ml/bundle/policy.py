@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ml.ranking.recommender import Recommender, Slates
 from ml.reranking.catalogue import Catalogue
 from ml.reranking.choice import Choice
 from ml.reranking.eligibility import Decisions, ItemsSeen, decide
+from ml.reranking.eligibility.scope import Scope
 from ml.reranking.past import Intervals
 from ml.reranking.pool import Pool
 from ml.reranking.reranker import Reranked, Reranker
@@ -52,6 +54,8 @@ class Answer:
 
     def cut_short(self, depth: int) -> Ints:
         """The rows whose slates are short although the ranker had more than so many candidates, perhaps."""
+        if self.reranked.item.min(initial=0) >= 0:
+            return np.zeros(0, np.int64)
         short = (self.reranked.item < 0).any(axis=1) & (self.pool.item[:, depth - 1] >= 0)
         return np.flatnonzero(short)
 
@@ -75,6 +79,11 @@ class Policy:
     eligibility: Eligibility
     items: ItemsSeen
     reranker: Reranker
+
+    @cached_property
+    def scope(self) -> Scope:
+        """Which rules matter to which items."""
+        return Scope.of(self.eligibility, self.items)
 
     def answer(
         self, recommender: Recommender, requests: Requests, snapshot: Snapshot, k: int, exclude: Ragged | None,
@@ -114,7 +123,7 @@ class Policy:
     def judge(self, requests: Requests, item: Indices, channel: str | None) -> Decisions:
         """What the rules say of these candidates (R, C)."""
         through: Strings | None = None if channel is None else np.full(len(requests), channel, object)
-        return decide(self.eligibility, requests, self.items, item, through)
+        return decide(self.eligibility, requests, self.items, item, through, scope=self.scope)
 
 
 def save_policy(folder: Path, domain: Domain, shelf: pd.DataFrame) -> None:

@@ -92,7 +92,9 @@ def _bought_lately(policy: Repeats, intervals: Intervals, item: Indices, request
     return days_since(policy.events, item, requests) < policy.due_share * usual
 
 
-def _declined(policy: Declined, item: Indices, requests: Requests) -> Bools:
+def _declined(policy: Declined, item: Indices, requests: Requests) -> Bools | None:
+    if all(name in requests.occurrences and not len(requests.occurrences[name]) for name in policy.events):
+        return None  # nobody did, as most never do
     return days_since(policy.events, item, requests) < policy.days
 
 

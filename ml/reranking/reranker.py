@@ -1,12 +1,13 @@
 """From the ranker's candidates to slates: take away, weigh, arrange, and make sure that nothing came back."""
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import numpy as np
 
 from ml.data.arrays import Bools, Floats, Indices, Ints, Reals
 from ml.data.requests import Requests
-from ml.domains.reranking import Reranking
+from ml.domains.reranking import Diversity, Reranking
 from ml.errors import RunFailed
 from ml.reranking.boosting import boosts, normalised
 from ml.reranking.catalogue import Catalogue
@@ -37,9 +38,9 @@ class Reranked:
 
     def shortfall(self, row: int) -> str | None:
         """Why a slate is not full; None where it is."""
-        there = self.removal.there[row]
-        if (self.item[row] >= 0).all():
+        if self.item[row].min(initial=0) >= 0:
             return None
+        there = self.removal.there[row]
         if self.item[row, 0] >= 0:
             return FEW_LEFT
         if not there.any():
@@ -111,7 +112,7 @@ def _arranged(
         return place, propensity, explored
     exploration = policy.exploration
     uniform = uniforms(exploration.seed, requests.user, requests.moment, 2 * k).reshape(*shape, 2)
-    weights = _weights(policy, catalogue)
+    weights = _weights(policy.diversity, len(catalogue.vectors) > 0)
     arrange(
         pool.item, value, pinned, catalogue.category, catalogue.path, catalogue.brand, catalogue.vectors, weights,
         policy.diversity.weight if weights.any() else 0.0, policy.maximum_per_category or pool.item.shape[1] + 1,
@@ -121,10 +122,10 @@ def _arranged(
     return place, propensity, explored
 
 
-def _weights(policy: Reranking, catalogue: Catalogue) -> Reals:
+@lru_cache(maxsize=64)
+def _weights(of: Diversity, vectors: bool) -> Reals:
     """(3,) the weights of the likenesses, adding up to 1; zeros where likeness costs nothing."""
-    of = policy.diversity
-    weights = np.array([of.category, of.brand, of.vectors if len(catalogue.vectors) else 0.0])
+    weights = np.array([of.category, of.brand, of.vectors if vectors else 0.0])
     return weights / weights.sum() if of.weight > 0 and weights.any() else np.zeros(3)
 
 

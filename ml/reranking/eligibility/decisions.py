@@ -68,6 +68,7 @@ def decide(
     candidates: Indices | None = None,
     channel: Strings | None = None,
     pairs_at_once: int = PAIRS_AT_ONCE,
+    scope: Scope | None = None,
 ) -> Decisions:
     """Judge every candidate of every request by every rule; memory beside the answer does not grow with either.
 
@@ -78,6 +79,7 @@ def decide(
         candidates: (R, C) places among the items, -1: none; None: all items, for every request.
         channel: (R,) the marketing channel of each request, None where it is not marketing; None: of all.
         pairs_at_once: How many pairs are judged together, which bounds the memory.
+        scope: Of these rules and items, where it is known; None: it is found by reading all items.
 
     Raises:
         BadInput: Candidates or channels are not one row a request.
@@ -87,7 +89,7 @@ def decide(
             raise BadInput(f"{len(requests)} requests have {len(given)} rows of {name}: give one row a request")
     columns = len(items) if candidates is None else candidates.shape[1]
     failed = np.zeros((len(requests), columns), np.uint64)
-    scope = Scope.of(eligibility, items)
+    scope = scope or Scope.of(eligibility, items)
     for rows in _chunks(len(requests), max(pairs_at_once // max(columns, 1), 1)):
         asked = np.arange(len(items), dtype=np.int32)[None] if candidates is None else candidates[rows]
         if eligibility.rules or scope.requires:

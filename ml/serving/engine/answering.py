@@ -2,8 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-
-import numpy as np
+from math import isfinite
 
 from ml.reranking.removal import STEPS
 from ml.serving.contract import ServedItem, ServedSlate
@@ -49,5 +48,5 @@ def _items(release: Release, part: Arranged, row: int) -> Iterator[ServedItem]:
             continue
         item_id = release.item_ids[item]
         reasons = release.bundle.reasons(rank, explored, item_id in pins)
-        told = score if np.isfinite(score) else None
+        told = score if isfinite(score) else None
         yield ServedItem(item_id, position, told, propensity, release.sources(sources), reasons, explored)

@@ -66,13 +66,12 @@ def retrieve(
     names = [only] if only else list(recommender.retrievers)
     room = SideBySide.empty(len(asked.asks), {name: recommender.quotas[name] for name in names})
     for name, columns in room.columns.items():
-        model, reads = recommender.retrievers[name], release.reads[name]
-        keys = {
-            row: (name, ask.session if reads.session else ())  # sessions matter only to those who read them
-            for row, ask in enumerate(asked.asks)
-            if only or name in ask.plan.retrievers
-        }
-        known = {row: _known(release, key, asked.asks[row]) for row, key in keys.items()}
+        model, among = recommender.retrievers[name], release.reach[name]
+        known: dict[int, Found | None] = {}
+        for row, ask in enumerate(asked.asks):
+            if only or name in ask.plan.retrievers:
+                found = ask.profile.found.get(_key(release, name, ask))
+                known[row] = found if found is not None and found.among == among else _shared(release, name, ask)
         unknown = [row for row, found in known.items() if found is None]
         if unknown and time_left():
             try:
@@ -80,7 +79,7 @@ def retrieve(
             except Exception as error:  # noqa: BLE001 - one retriever that fails must not take the slate with it
                 told(name, error)
         for row in unknown:
-            known[row] = asked.asks[row].profile.found.get(keys[row])
+            known[row] = asked.asks[row].profile.found.get(_key(release, name, asked.asks[row]))
         for row, found in known.items():
             if found is None or not _placed(release, model, asked, room, row, found, name, columns, told):
                 missing[row].add(name)
@@ -88,7 +87,7 @@ def retrieve(
 
 
 def _key(release: Release, name: str, ask: Ask) -> Key:
-    """What an answer is known by."""
+    """What an answer is known by: sessions matter only to those who read them."""
     return name, ask.session if release.reads[name].session else ()
 
 
@@ -100,15 +99,12 @@ def _shared_key(release: Release, name: str, ask: Ask) -> tuple[str, int, Sessio
     return name, ask.profile.place if reads.place else -1, ask.session if reads.session else ()
 
 
-def _known(release: Release, key: Key, ask: Ask) -> Found | None:
-    """An answer that is at hand: with the profile, or found for somebody else to whom it is the same."""
-    found = ask.profile.found.get(key)
-    if found is not None and found.among == release.reach[key[0]]:
-        return found
-    shared = _shared_key(release, key[0], ask)
+def _shared(release: Release, name: str, ask: Ask) -> Found | None:
+    """What was found for somebody else to whom it is the same."""
+    shared = _shared_key(release, name, ask)
     found = None if shared is None else release.shared.get(shared)
     if found is not None:
-        ask.profile.found[key] = found
+        ask.profile.found[_key(release, name, ask)] = found
     return found
 
 

@@ -43,7 +43,9 @@ class RequestLog:
 
     def __init__(self, stream: TextIO | None = None, *, human: bool = False, within: float = 0.0) -> None:
         self._stream, self._human, self._within = stream, human, within
-        self._waiting: deque[tuple[int, Entry | Mapping[str, Any]]] = deque(maxlen=MOST_WAITING)  # when, in ns, and what
+        self._waiting: deque[tuple[int, Entry | Mapping[str, Any]]] = deque(
+            maxlen=MOST_WAITING
+        )  # since when (ns), what
         self._writing, self._wake = threading.Lock(), threading.Event()
         if within:
             threading.Thread(target=self._run, name="request-log", daemon=True).start()
