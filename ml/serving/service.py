@@ -153,7 +153,7 @@ class Service:
         return {
             "version": self.version or 0, "freshness_seconds": max(now - as_of, 0) / 1e6, "store_behind": behind,
             "refused_version": self.follower.refused.version if self.follower.refused else 0,
-            "profiles": len(engine.profiles) if engine else 0, "unprepared": len(self._known[1]) if self._known else 0,
+            "profiles": len(engine.profiles) if engine else 0, "unprepared": self._unprepared(engine) if engine else 0,
             "queued": len(self.batcher.full), "late": self.batcher.late, "swaps": self.follower.swaps,
             "impressions_logged": self.impressions.logged, "impressions_dropped": self.impressions.dropped,
         }  # fmt: skip
@@ -196,6 +196,11 @@ class Service:
             aged = engine.profiles.aged(self.clock(), TOGETHER)
             engine.prepare(aged, self._let_others)
             self._aged_at = time.monotonic() + (0 if aged else AGED_EVERY)
+
+    def _unprepared(self, engine: SlateEngine) -> int:
+        """For how many users candidates are still to be found; until they are named, all for whom there is room."""
+        known = self._known
+        return len(known[1]) if known and known[0].release.version == engine.release.version else engine.profiles.most
 
     def _let_others(self) -> None:
         """Wait while slates are under way, but not for ever."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -79,8 +80,9 @@ def _family(process: int) -> list[psutil.Process]:
 
 
 def machine() -> Mapping[str, Any]:
-    """What it was measured on: `cores` that may be used, and `memory_mb`."""
+    """What it was measured on: `cores` that may be used, `memory_mb`, and the `python`."""
     return {
+        "python": f"Python {platform.python_version()} ({platform.python_compiler()})",
         "cores": len(psutil.Process().cpu_affinity()) if psutil.LINUX else psutil.cpu_count(),
         "memory_mb": psutil.virtual_memory().total // MEGABYTE,
     }

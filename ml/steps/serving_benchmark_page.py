@@ -32,7 +32,8 @@ def _head(document: Document) -> Iterator[str]:
     yield from ("# How fast slates are served", "")
     yield (
         f"Written by `{document['command']}`. The server has the last of {machine['cores']} cores of {machine['model']} "
-        f"({machine['memory_mb']:,} MB of memory; load {machine['load']:.1f} before), the generator of load the first. "
+        f"({machine['memory_mb']:,} MB of memory; load {machine['load']:.1f} before), the generator of load the first; "
+        f"{machine['python']}. "
         f"{champion['model']} version {champion['version']}, sealed as `{champion['seal']}` as of {champion['as_of']}: "
         f"{champion['users']:,} users, {champion['items']:,} items."
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import faiss
 import numpy as np
 import pytest
 
@@ -61,6 +62,13 @@ def test_a_stored_index_answers_the_same(tmp_path, exact_below):
     assert index.kind == measured.index.kind
     assert isinstance(vectors.base, np.memmap)
     assert np.array_equal(index.search(QUERIES, 20).item, measured.index.search(QUERIES, 20).item)
+
+
+def test_a_stored_index_starts_no_thread_to_read_ahead(tmp_path):
+    save_index(tmp_path / "index", build_index(VECTORS, QUERIES, exact_below=0), VECTORS)
+    index, _ = load_index(tmp_path / "index")
+    assert isinstance(index, ListIndex)
+    assert faiss.downcast_InvertedLists(index.lists.invlists).prefetch_nthread == 0
 
 
 def test_the_same_vectors_give_the_same_lists():

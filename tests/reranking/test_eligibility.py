@@ -139,6 +139,15 @@ def test_chunks_make_no_difference(eligibility: Eligibility, requests: Requests,
     assert (together == apart).all()
 
 
+@given(rulesets(), asked(), catalogues())
+@settings(max_examples=40)
+def test_a_scope_that_is_known_makes_no_difference(
+    eligibility: Eligibility, requests: Requests, seen: ItemsSeen
+) -> None:
+    known = decide(eligibility, requests, seen, scope=Scope.of(eligibility, seen))
+    assert (known.failed == decide(eligibility, requests, seen).failed).all()
+
+
 def test_without_rules_every_item_is_allowed_and_no_item_never_is() -> None:
     seen = items_of(a=("credit", {}), b=(None, {}))
     requests = requests_of(users_of({}, {}))

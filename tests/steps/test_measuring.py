@@ -56,3 +56,4 @@ def test_the_machine_is_that_of_this_process() -> None:
     found = machine()
     assert 1 <= found["cores"] <= (os.cpu_count() or 1)
     assert found["memory_mb"] > 500
+    assert found["python"].startswith(f"Python {sys.version_info.major}.{sys.version_info.minor}")

@@ -130,7 +130,7 @@ def test_a_soak_counts_events_items_and_moves(server, tmp_path, monkeypatch):
         "verdicts": verdicts,
         "rate": 200.0,
         "minute_seconds": 0.3,
-        "machine": {"cores": 2, "memory_mb": 1},
+        "machine": {"cores": 2, "memory_mb": 1, "python": "Python 3.11"},
     }
     write_soak(document, tmp_path / "soak.md")
     page = (tmp_path / "soak.md").read_text()
@@ -183,7 +183,7 @@ def test_a_rate_is_held_where_all_is_answered_soon(changed, expected):
 
 MEASURED = {
     "domain": "retail", "command": "slate bench serving --write p.md", "seconds": 10.0, "rounds": 3, "limit_ms": 100.0,
-    "machine": {"cores": 2, "memory_mb": 25_000, "model": "Some CPU", "load": 0.1},
+    "machine": {"cores": 2, "memory_mb": 25_000, "model": "Some CPU", "load": 0.1, "python": "Python 3.11"},
     "champion": {"model": "retail-slate", "version": 2, "seal": "0123abcd", "as_of": "2017-12-04", "users": 2, "items": 3},
     "mix": {"events": 0.1, "unknown": 0.1, "in_session": 0.3, "first_placement": 0.5},
     "cold_start": 4.2, "saturation": round_of(90.0) | {"slates_per_second": 600.0},

@@ -1,7 +1,9 @@
 """Similar items over HTTP, from a sealed bundle whose items have vectors."""
 
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -114,3 +116,13 @@ def test_what_is_put_is_known_when_it_is_acknowledged_whoever_else_looks_for_it(
         stop.set()
         for other in others:
             other.join()
+
+
+def test_until_it_is_known_who_a_version_has_to_prepare_for_nobody_is_prepared(service):
+    until = time.monotonic() + 30
+    while (left := service.facts()["unprepared"]) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert left == 0
+    engine = service.engine
+    another = replace(engine, release=replace(engine.release, version=engine.release.version + 1))
+    assert service._unprepared(another) == engine.profiles.most
