@@ -17,7 +17,7 @@ from ml.serving.engine.engine import SlateEngine
 from ml.serving.engine.lane import Lane, Outcome, Waiting, deliver
 
 FULL_SHARE, CHEAP_SHARE = 0.35, 0.15  # of the budget, for which a request may queue for either way to a slate
-PATIENT_SHARE = 0.6  # of the budget, after which the cheap way has to do: under a flood it takes the rest itself
+PATIENT_SHARE = 0.5  # of the budget, after which the cheap way has to do: under a flood it takes the rest itself
 CHEAP_BATCH = 0.4  # of how long a batch may take: who comes to the cheap way has waited already
 log = get_logger(__name__)
 

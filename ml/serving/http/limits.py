@@ -29,7 +29,7 @@ class Limits:
     """
 
     body: int = 1 << 20
-    slates: int = 40
+    slates: int = 36
     per_second: float | None = 2000.0
     burst: int = 4000
     clients: int = 10_000
