@@ -24,7 +24,9 @@ from ml.tracking import registry
 
 OLD_DAYS = 60
 SWITCH_SECONDS = 0.0005  # for which one thread keeps the interpreter: the event loop must not wait for a batch
-YOUNG = 10_000  # objects more than before, after which garbage is looked for: fewer are in use by requests under way
+# Objects more than before, after which garbage is looked for among them (some are in use by requests under way), and
+# how often that comes before those are looked through that were kept, lately or at all: each time, everybody waits.
+YOUNG, LATELY, EVER = 2_000, 5, 20
 BUDGET = Budget()
 log = get_logger(__name__)
 
@@ -58,7 +60,7 @@ def serve(
     with open_services(domains, clock=clock, reader=reader) as services:
         limits = Limits(per_second=per_second)
         gc.freeze()  # what was opened stays: looking through it again and again would make requests wait
-        gc.set_threshold(YOUNG)
+        gc.set_threshold(YOUNG, LATELY, EVER)
         serve_http(services, host, port, limits=limits, human_log=human_log, stopping=stopping, announce=announce)
 
 

@@ -31,6 +31,9 @@ class Entry:
     error_id: str | None = None
 
 
+Told = Entry | Mapping[str, Any]  # of a request, or of a failure
+
+
 class RequestLog:
     """Writes entries.
 
@@ -43,9 +46,7 @@ class RequestLog:
 
     def __init__(self, stream: TextIO | None = None, *, human: bool = False, within: float = 0.0) -> None:
         self._stream, self._human, self._within = stream, human, within
-        self._waiting: deque[tuple[int, Entry | Mapping[str, Any]]] = deque(
-            maxlen=MOST_WAITING
-        )  # since when (ns), what
+        self._waiting: deque[tuple[int, Told]] = deque(maxlen=MOST_WAITING)  # nanoseconds since 1970 UTC, and what
         self._writing, self._wake = threading.Lock(), threading.Event()
         if within:
             threading.Thread(target=self._run, name="request-log", daemon=True).start()
@@ -69,14 +70,14 @@ class RequestLog:
                 stream.write(lines)
                 stream.flush()
 
-    def _take(self, told: Entry | Mapping[str, Any]) -> None:
+    def _take(self, told: Told) -> None:
         self._waiting.append((time.time_ns(), told))
         if not self._within:
             self.flush()
         elif not self._wake.is_set():
             self._wake.set()
 
-    def _line(self, at: int, told: Entry | Mapping[str, Any]) -> str:
+    def _line(self, at: int, told: Told) -> str:
         """One line, in words that nobody waits for."""
         if not isinstance(told, Entry):
             told = {"time": _utc(at), **told}
