@@ -24,9 +24,9 @@ from ml.tracking import registry
 
 OLD_DAYS = 60
 SWITCH_SECONDS = 0.0005  # for which one thread keeps the interpreter: the event loop must not wait for a batch
-# Objects more than before, after which garbage is looked for among them (some are in use by requests under way), and
-# how often that comes before those are looked through that were kept, lately or at all: each time, everybody waits.
-YOUNG, LATELY, EVER = 2_000, 5, 20
+# Objects more than before, after which garbage is looked for among them: fewer are in use by requests under way. How
+# often that comes before those are looked through that were kept lately, and how often this before all are: a pause.
+YOUNG, LATELY, EVER = 10_000, 2, 50
 BUDGET = Budget()
 log = get_logger(__name__)
 
