@@ -92,22 +92,24 @@ def _bought_lately(policy: Repeats, intervals: Intervals, item: Indices, request
     return days_since(policy.events, item, requests) < policy.due_share * usual
 
 
-def _declined(policy: Declined, item: Indices, requests: Requests) -> Bools | None:
-    if all(name in requests.occurrences and not len(requests.occurrences[name]) for name in policy.events):
-        return None  # nobody did, as most never do
+def _declined(policy: Declined, item: Indices, requests: Requests) -> Bools:
     return days_since(policy.events, item, requests) < policy.days
 
 
 def days_since(events: tuple[str, ...], item: Indices, requests: Requests) -> Reals:
     """(R, C) days from the last of such events to the requests' moments; infinite where there was none."""
-    last = np.full(item.shape, NEVER)
     for name in events:
         if name not in requests.occurrences:
             raise RunFailed(
                 f"re-ranking reads when {name!r} last happened, which these requests were not told: make them from a "
                 "data set or bundle of the domain that declares it, by its `told`"
             )
-        last = np.maximum(last, requests.occurrences[name].last(requests.user, item, requests.moment))
+    happened = [told for name in events if len(told := requests.occurrences[name])]
+    if not happened:  # as to most, most of the time
+        return np.full((len(requests), item.shape[1]), np.inf)
+    last = np.full(item.shape, NEVER)
+    for told in happened:
+        last = np.maximum(last, told.last(requests.user, item, requests.moment))
     never = last == NEVER
     elapsed = requests.moment[:, None] - np.where(never, requests.moment[:, None], last)
     return np.where(never, np.inf, elapsed / DAY_US)

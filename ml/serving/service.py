@@ -186,9 +186,10 @@ class Service:
     def _warm(self) -> None:
         """Find candidates for those who were active last, and for those whose profiles get old."""
         engine = self.engine
-        if self._known is None or self._known[0].release.version != engine.release.version:
-            self._known = engine, engine.release.latest_users(engine.profiles.most)
-        _, waiting = self._known
+        waiting = self._waiting(engine)
+        if waiting is None:
+            waiting = engine.release.latest_users(engine.profiles.most)
+            self._known = engine, waiting
         if waiting:
             latest = [waiting.pop() for _ in range(min(len(waiting), TOGETHER))]
             engine.prepare([key for key in latest if not engine.profiles.is_kept(key)], self._let_others)
@@ -199,8 +200,13 @@ class Service:
 
     def _unprepared(self, engine: SlateEngine) -> int:
         """For how many users candidates are still to be found; until they are named, all for whom there is room."""
+        waiting = self._waiting(engine)
+        return engine.profiles.most if waiting is None else len(waiting)
+
+    def _waiting(self, engine: SlateEngine) -> list[str] | None:
+        """The users for whom this version has still to find candidates; None: it is not known yet who they are."""
         known = self._known
-        return len(known[1]) if known and known[0].release.version == engine.release.version else engine.profiles.most
+        return known[1] if known and known[0].release.version == engine.release.version else None
 
     def _let_others(self) -> None:
         """Wait while slates are under way, but not for ever."""

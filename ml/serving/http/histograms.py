@@ -6,6 +6,7 @@ event loop's, which counts eight times a slate.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
@@ -39,6 +40,5 @@ class Histograms(Collector):
         family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
         bounds = [*map(floatToGoString, self._bounds), "+Inf"]
         for labels, counts in self._counts.items():
-            totals = [sum(counts[: at + 1]) for at in range(len(counts))]
-            family.add_metric(labels, [*zip(bounds, totals, strict=True)], self._sums[labels])
+            family.add_metric(labels, [*zip(bounds, accumulate(counts), strict=True)], self._sums[labels])
         yield family

@@ -78,7 +78,7 @@ class RequestLog:
             self._wake.set()
 
     def _line(self, at: int, told: Told) -> str:
-        """One line, in words that nobody waits for."""
+        """One line, made where nobody waits for it."""
         if not isinstance(told, Entry):
             told = {"time": _utc(at), **told}
             return f"{told}\n" if self._human else f"{msgspec.json.encode(told).decode()}\n"

@@ -21,9 +21,8 @@ class InFlight:
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._lock = threading.Lock()
         self._tickets: dict[bytes, Ticket] = {}  # of those that are being written
-        self._written: OrderedDict[bytes, int] = (
-            OrderedDict()
-        )  # sequence numbers of those that were, the first ones first
+        # Sequence numbers of those that were, the first ones first.
+        self._written: OrderedDict[bytes, int] = OrderedDict()
         self._remembered = remembered
 
     def enter(self, events: Sequence[LiveEvent], ticket: Ticket) -> tuple[list[LiveEvent], set[Ticket], int]:
