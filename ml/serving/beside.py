@@ -27,6 +27,17 @@ def stand_back() -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
+def let_a_batch_end() -> None:
+    """Let this thread, which talks to clients, not interrupt the one that makes slates whenever a byte comes.
+
+    On cores of the server's own: it has its turn after each batch, and of a longer one after a slice of the scheduler
+    (some milliseconds). Each turn in the middle of a batch costs both what they had in the core's caches.
+    """
+    with suppress(OSError, AttributeError):
+        if settings().own_cores:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 def let_the_loop_first() -> None:
     """Let this thread, which makes slates, wait for the one that talks to clients.
 

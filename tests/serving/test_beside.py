@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ml.serving.beside import NICE, Beside
+from ml.serving.beside import NICE, Beside, let_a_batch_end
 from ml.serving.online.errors import StoreGone
 
 
@@ -29,6 +29,23 @@ def test_a_thread_stands_back_as_far_as_is_safe(monkeypatch, own, policy):
     nice = NICE if policy == os.SCHED_OTHER else os.getpriority(os.PRIO_PROCESS, 0)
     assert found[0] == (policy, nice)
     assert os.sched_getscheduler(0) == os.SCHED_OTHER  # whoever answers requests is as before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux alone")
+@pytest.mark.parametrize(("own", "policy"), [("false", os.SCHED_OTHER), ("true", os.SCHED_BATCH)])
+def test_the_loop_lets_batches_end_on_cores_of_its_own(monkeypatch, own, policy):
+    monkeypatch.setenv("SLATE_OWN_CORES", own)
+    found = []
+
+    def look():
+        let_a_batch_end()
+        found.append(os.sched_getscheduler(0))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert found == [policy]
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 @pytest.mark.parametrize("error", [StoreGone("away"), ValueError("wrong")])

@@ -14,6 +14,7 @@ from ml.serving.contract import ServedSlate, SlateRequest
 MOST = 32  # requests answered together
 LONGEST = 0.025  # seconds that a batch should take at most: whoever comes meanwhile waits for it
 HUNG = 1.0  # seconds after which a batch that has not come back is given up
+TURN = 0.005  # seconds for which the next batch waits at most until the loop has had its turn
 MOST_HUNG = 4  # threads that may hang before only the cheap path is left
 log = get_logger(__name__)
 
@@ -112,7 +113,7 @@ class Lane:
             answers = self._answers(batch)
             if not self._done(generation, len(batch)):
                 return  # given up meanwhile: those who waited have been answered otherwise
-            deliver(batch, answers)
+            _take_turns(batch, answers)
 
     def _answers(self, batch: Sequence[Waiting]) -> Sequence[Outcome]:
         """The answers; whatever fails is told to those who wait, and the thread goes on."""
@@ -151,8 +152,20 @@ class Lane:
             return True
 
 
-def deliver(batch: Sequence[Waiting], answers: Sequence[Outcome]) -> None:
-    """Hand the answers to the event loop, all in one call."""
+def _take_turns(batch: Sequence[Waiting], answers: Sequence[Outcome]) -> None:
+    """Hand the answers to the event loop, and let it send them and read what came meanwhile.
+
+    The next batch is larger for it and nobody's answer waits until that is made: on a core that both share, one at a
+    time is faster than a little of each in turn.
+    """
+    turn = threading.Event()
+    deliver(batch, answers, turn.set)
+    turn.wait(TURN)
+
+
+def deliver(batch: Sequence[Waiting], answers: Sequence[Outcome], then: Callable[[], object] = lambda: None) -> None:
+    """Hand the answers to the event loop, all in one call; it calls `then` once it has read what came meanwhile."""
+    loop = batch[0].future.get_loop()
 
     def settle() -> None:
         for waiting, answer in zip(batch, answers, strict=True):
@@ -162,7 +175,7 @@ def deliver(batch: Sequence[Waiting], answers: Sequence[Outcome]) -> None:
                 waiting.future.set_exception(answer)
             else:
                 waiting.future.set_result(answer)
+        loop.call_soon(loop.call_soon, then)  # after the sockets were looked at, and after those that were read
 
-    loop = batch[0].future.get_loop()
     if not loop.is_closed():
         loop.call_soon_threadsafe(settle)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from uvicorn import Config, Server
 
 from ml.errors import BadInput
+from ml.serving.beside import let_a_batch_end
 from ml.serving.http.app import create_app
 from ml.serving.http.connection import IDLE_SECONDS, READ_SECONDS, Connection
 from ml.serving.http.context import Context
@@ -53,6 +54,7 @@ def serve(
     hosts, log = Hosts(host, settings().hosts.split(",")), RequestLog(human=human_log, within=LOG_SECONDS)
     context = Context(services, tokens=tokens, hosts=hosts, limits=limits or Limits(), log=log)
     with _bound(host, port) as listener, context.threads, context.slow:
+        let_a_batch_end()
         announce(_address(listener, host))
         _Server(_config(context), stopping).run(sockets=[listener])
     log.flush()

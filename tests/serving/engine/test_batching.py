@@ -14,7 +14,7 @@ from ml.serving.contract import SlateRequest
 from ml.serving.engine import batching, lane
 from ml.serving.engine.batching import Batcher
 from ml.serving.engine.engine import Budget, SlateEngine
-from ml.serving.engine.lane import Lane
+from ml.serving.engine.lane import Lane, Waiting
 
 BUDGET = 200.0  # milliseconds; machines that test are busy
 CHEAP = 0.25  # seconds that the cheap path may take on a busy machine; idle, it takes a few milliseconds
@@ -262,3 +262,60 @@ def test_what_a_batch_takes_is_learnt_apart_from_what_each_of_its_slates_takes()
         assert learning.delay == 0
     finally:
         learning.close()
+
+
+def lane_of(batches, gate):
+    """A lane that notes whom it answers together, and waits for the gate before the first answer."""
+
+    def answer(requests):
+        batches.append([request.user_id for request in requests])
+        gate.wait(30)
+        return [request.user_id for request in requests]
+
+    return Lane("turns", answer)
+
+
+def put(lane, user):
+    waiting = Waiting(asked(user), asyncio.get_running_loop().create_future())
+    lane.put(waiting)
+    return waiting.future
+
+
+def test_whoever_asks_as_soon_as_they_are_answered_is_in_the_next_batch(monkeypatch):
+    monkeypatch.setattr(lane, "TURN", 60.0)
+    batches, gate = [], threading.Event()
+
+    async def ask(full):
+        first, again = put(full, "first"), asyncio.get_running_loop().create_future()
+        while not batches:
+            await asyncio.sleep(0.001)
+        second = put(full, "second")  # queues while the first batch is made
+        first.add_done_callback(lambda _: put(full, "again").add_done_callback(again.set_result))
+        gate.set()
+        await asyncio.gather(first, second, again)
+
+    full = lane_of(batches, gate)
+    asyncio.run(asyncio.wait_for(ask(full), 60))
+    full.close()
+    assert batches == [["first"], ["second", "again"]]
+
+
+def test_a_loop_that_is_busy_holds_nobody_up_for_long():
+    batches, gate = [], threading.Event()
+
+    async def ask(full):
+        first = put(full, "first")
+        while not batches:
+            await asyncio.sleep(0.001)
+        second = put(full, "second")
+        gate.set()
+        for _ in range(1_000):  # the loop does not come to its turn
+            time.sleep(0.01)
+            if len(batches) == 2:
+                break
+        assert len(batches) == 2
+        await asyncio.gather(first, second)
+
+    full = lane_of(batches, gate)
+    asyncio.run(asyncio.wait_for(ask(full), 60))
+    full.close()
