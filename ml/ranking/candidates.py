@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
 
 import numpy as np
@@ -57,7 +57,7 @@ class SideBySide:
         shape = (rows, sum(widths.values()))
         return cls(widths, np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32))
 
-    @property
+    @cached_property
     def columns(self) -> dict[str, tuple[int, int]]:
         """By retriever, the first of its columns and the first behind them."""
         ends = list(accumulate(self.widths.values()))

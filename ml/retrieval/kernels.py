@@ -95,63 +95,79 @@ def _select(scores: Floats, excluded_start: Ints, excluded_item: Indices, found:
     return True
 
 
-def _add_up(
-    column: Indices, value: Floats, right_start: Ints, right_column: Indices, right_value: Floats,
-    line: Floats, touched: Indices,
+def _merge(
+    items: Indices, scores: Floats, count: int, column: Indices, value: Floats, weight: float,
+    merged: Indices, sums: Floats,
 ) -> int:  # fmt: skip
-    """Add one row of a product to `line` (items,), note the items that it touches, and return how many they are."""
-    count = 0
-    for a in range(len(column)):
-        for b in range(right_start[column[a]], right_start[column[a] + 1]):
-            item, more = right_column[b], value[a] * right_value[b]
-            if line[item] == 0 and more != 0:
-                touched[count], count = item, count + 1
-            line[item] += more
-    return count
+    """Add one line's values, times a weight, to the scores of `count` items; both ascend. Returns how many there are.
+
+    Args:
+        items: Those of the first `count` count, with their scores.
+        column: (N,) of the line, with its values.
+        merged: Written, with sums; there is room for `count` + N.
+    """
+    nothing, left, right, more = np.float32(0), 0, 0, 0
+    while left < count and right < len(column):
+        mine, other = items[left], column[right]
+        here, there = mine <= other, other <= mine  # without branches: which comes next is anybody's guess
+        merged[more] = min(mine, other)
+        sums[more] = (scores[left] if here else nothing) + (weight * value[right] if there else nothing)
+        left, right, more = left + here, right + there, more + 1
+    for at in range(left, count):
+        merged[more], sums[more], more = items[at], scores[at], more + 1
+    for at in range(right, len(column)):
+        merged[more], sums[more], more = column[at], weight * value[at], more + 1
+    return more
 
 
-def _take_out(line: Floats, excluded: Indices, numbers: Indices, held: Floats) -> int:
-    """Move what `line` holds at these numbers, but for the excluded, to the front of both; returns how much it is."""
+def _take_out(items: Indices, scores: Floats, count: int, excluded: Indices) -> int:
+    """Move those of `count` items (ascending) that are not excluded and have a score to the front; how many they are."""
     for item in excluded:
-        if item < len(line):
-            line[item] = 0
+        at = np.searchsorted(items[:count], item)
+        if at < count and items[at] == item:
+            scores[at] = 0
     left = 0
-    for item in numbers:
-        if line[item] != 0:
-            held[left], numbers[left], left = line[item], item, left + 1
-            line[item] = 0
+    for at in range(count):
+        if scores[at] != 0:
+            items[left], scores[left], left = items[at], scores[at], left + 1
     return left
 
 
 def _select_of_product(
     left_start: Ints, left_column: Indices, left_value: Floats,
     right_start: Indices, right_column: Indices, right_value: Floats,
-    excluded_start: Ints, excluded_item: Indices, line: Floats, found: Indices, values: Floats,
+    excluded_start: Ints, excluded_item: Indices, found: Indices, values: Floats,
 ) -> None:  # fmt: skip
     """What `select` finds in the product that `multiply` writes, where a row of it has few entries; neither is made.
 
     Args:
         left_start: Of a CSR matrix (rows, middle) of values above zero; so are left_column and left_value.
-        right_start: Of a CSR matrix (middle, items) of values above zero; so are right_column and right_value.
+        right_start: Of a CSR matrix (middle, items) of values above zero, whose rows ascend; so are right_column and
+            right_value.
         excluded_start: (rows + 1,) where the items that each row leaves out begin in `excluded_item`.
         excluded_item: Their numbers; those beyond all items are none.
-        line: (items,) zeros; so they are again in the end.
         found: (rows, K) written: best first, ties by number; as it was where there are fewer.
         values: (rows, K) written: their scores.
     """
-    most = 0  # items that one row touches
+    most = 0  # entries that one row adds up
     for row in range(len(left_start) - 1):
-        touches = 0
+        entries = 0
         for at in range(left_start[row], left_start[row + 1]):
-            touches += right_start[left_column[at] + 1] - right_start[left_column[at]]
-        most = max(most, min(touches, len(line)))
-    touched, held = np.empty(most, np.int32), np.empty(most, np.float32)
+            entries += right_start[left_column[at] + 1] - right_start[left_column[at]]
+        most = max(most, entries)
+    items, scores = np.empty((2, most), np.int32), np.empty((2, most), np.float32)
     for row in range(len(left_start) - 1):
-        entries = slice(left_start[row], left_start[row + 1])
-        count = add_up(left_column[entries], left_value[entries], right_start, right_column, right_value, line, touched)
-        numbers = np.sort(touched[:count])
-        left = take_out(line, excluded_item[excluded_start[row] : excluded_start[row + 1]], numbers, held)
-        write_best(held, numbers, left, found[row], values[row])
+        count, one = 0, 0  # how many stand in which of the two
+        for at in range(left_start[row], left_start[row + 1]):
+            line = slice(right_start[left_column[at]], right_start[left_column[at] + 1])
+            count = merge(
+                items[one], scores[one], count, right_column[line], right_value[line], left_value[at],
+                items[1 - one], scores[1 - one],
+            )  # fmt: skip
+            one = 1 - one
+        excluded = excluded_item[excluded_start[row] : excluded_start[row + 1]]
+        count = take_out(items[one], scores[one], count, excluded)
+        write_best(scores[one], items[one], count, found[row], values[row])
 
 
 multiply = numba.njit(cache=True, nogil=True)(_multiply)
@@ -159,6 +175,6 @@ keep_best = numba.njit(cache=True, nogil=True)(_keep_best)
 write_best = numba.njit(cache=True, nogil=True)(_write_best)
 contenders = numba.njit(cache=True, nogil=True)(_contenders)
 select = numba.njit(cache=True, nogil=True)(_select)
-add_up = numba.njit(cache=True)(_add_up)
-take_out = numba.njit(cache=True)(_take_out)
-select_of_product = numba.njit(cache=True)(_select_of_product)  # with the lock: its line is the same for all threads
+merge = numba.njit(cache=True, nogil=True)(_merge)
+take_out = numba.njit(cache=True, nogil=True)(_take_out)
+select_of_product = numba.njit(cache=True, nogil=True)(_select_of_product)

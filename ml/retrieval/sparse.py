@@ -1,7 +1,6 @@
 """Sparse matrix arithmetic that the retrievers share: sums, products, strongest entries, dense scores."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -48,20 +47,12 @@ def best_of_product(left: csr_array | Entries, right: csr_array, k: int, exclude
 
     shape = (len(left.indptr) - 1, min(k, right.shape[1]))
     found, values = np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32)
+    ascending = right if right.has_sorted_indices else right.sorted_indices()
     select_of_product(
-        left.indptr, left.indices, left.data, right.indptr, right.indices, right.data,
-        exclude.offsets, exclude.values, _zeros(right.shape[1]), found, values,
+        left.indptr, left.indices, left.data, ascending.indptr, ascending.indices, ascending.data,
+        exclude.offsets, exclude.values, found, values,
     )  # fmt: skip
     return Ranking(found, values)
-
-
-@lru_cache(maxsize=4)
-def _zeros(size: int) -> Floats:
-    """A line to add up on, which whoever does leaves as it was: clearing one each time would take as long as the rest.
-
-    One for all threads: what adds up on it keeps the interpreter's lock.
-    """
-    return np.zeros(size, np.float32)
 
 
 def add_scores(scores: Floats, matrix: csr_array) -> Floats:

@@ -45,6 +45,17 @@ def test_the_best_of_a_product_are_those_of_its_scores(seed, rows, middle, colum
         np.testing.assert_array_equal(found.score, expected.score)
 
 
+def test_the_best_of_a_product_are_the_same_however_its_entries_are_stored():
+    left, right = random_matrix(0, 3, 6), random_matrix(1, 6, 30)
+    turned = csr_array((right.data.copy(), right.indices.copy(), right.indptr), shape=right.shape)
+    for row in range(6):
+        own = slice(right.indptr[row], right.indptr[row + 1])
+        turned.data[own], turned.indices[own] = right.data[own][::-1], right.indices[own][::-1]
+    found, expected = (best_of_product(left, each, 9, Ragged.empty(3)) for each in (turned, right))
+    np.testing.assert_array_equal(found.item, expected.item)
+    np.testing.assert_array_equal(found.score, expected.score)
+
+
 def test_entries_on_one_place_add_up():
     left, right = (
         Entries(np.array([0, 2]), np.array([1, 1], np.int32), np.array([2, 3], np.float32)),

@@ -11,10 +11,11 @@ from ml.serving.engine.answering import served
 from ml.serving.engine.asking import Ask, check_numbers, put_together, understood
 from ml.serving.engine.clock import Clock
 from ml.serving.engine.fallback import cheap_slates
+from ml.serving.engine.finding import Told
 from ml.serving.engine.profiles import Profiles, rests
 from ml.serving.engine.ranking import arrange, ranked, remember, way_of
 from ml.serving.engine.release import Release
-from ml.serving.engine.retrieving import Told, retrieve
+from ml.serving.engine.retrieving import retrieve
 from ml.serving.online.contract import ANONYMOUS, is_anonymous
 
 

@@ -20,13 +20,35 @@ LITTLE = 0.05  # share of a history that may be new to what was found
 Session = tuple[int, ...]  # items of a current session, oldest first
 
 
+Key = tuple[str, Session]  # what an answer is known by: the retriever, and the session where it reads that
+
+
 class Found(msgspec.Struct, frozen=True, gc=False):
     """What one retriever found for a profile, best first."""
 
-    item: Indices  # (K,)
+    item: Indices  # (K,) -1 behind the last
     score: Floats  # (K,)
     whole: bool  # it has no more than these, whatever is left out
     among: int  # items that there were: a retriever that knows later ones has to look again
+
+
+class Lasting(msgspec.Struct, frozen=True, gc=False):
+    """What retrievers found for a profile without a session, one behind the other: put in its place all at once."""
+
+    named: frozenset[str]  # those whose answer is known
+    item: Indices  # (N,) -1 behind the last of each
+    score: Floats  # (N,)
+    end: Ints  # (T,) where what each retriever of the release found ends
+    whole: tuple[bool, ...]  # (T,)
+    reach: Mapping[str, int]  # items that there were for each
+
+
+@dataclass
+class Finds:
+    """All that was found for a profile. Filled as requests come; two threads at most find the same twice."""
+
+    known: dict[Key, Found] = field(default_factory=dict)
+    lasting: Lasting | None = None
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -69,8 +91,7 @@ class Profile:
     coming: int = FOREVER  # time of the first one that was yet to come; nor for moments after it
     found_for: int = -1  # events of the history for which `found` was found; -1: this one
     found_at: int = NEVER  # the moment as of which, where it is not this one
-    # Filled as requests come; two threads at most find the same twice.
-    found: dict[tuple[str, Session], Found] = field(default_factory=dict, compare=False)
+    found: Finds = field(default_factory=Finds, compare=False)
     pools: dict[str, Pool] = field(default_factory=dict, compare=False)
 
     @property
@@ -94,12 +115,17 @@ class Profile:
         if not same or more > LITTLE * len(self.history.item):
             return self
         found_at = before.found_at if before.carries else before.moment
-        return replace(self, found=dict(before.found), found_for=before.events_found_for, found_at=found_at)
+        return replace(
+            self,
+            found=Finds(dict(before.found.known), before.found.lasting),
+            found_for=before.events_found_for,
+            found_at=found_at,
+        )
 
     @property
     def renewed(self) -> "Profile":
         """The same, for which candidates have to be found."""
-        return replace(self, found={}, found_for=-1, found_at=NEVER) if self.carries else self
+        return replace(self, found=Finds(), found_for=-1, found_at=NEVER) if self.carries else self
 
     @property
     def stranger(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ml.logs import get_logger
 from ml.serving.engine.building import build_profile
-from ml.serving.engine.profile import Found, Profile, Session
+from ml.serving.engine.profile import Finds, Profile
 from ml.serving.engine.release import Release
 from ml.serving.events import LiveEvent
 from ml.serving.online.contract import ERASED
@@ -43,7 +43,7 @@ class Profiles:
         self._release, self._happenings, self.most = release, happenings, most
         self._kept: OrderedDict[str, Profile] = OrderedDict()
         self._lock = Lock()
-        self._strangers: tuple[int, dict[tuple[str, Session], Found]] = (0, {})
+        self._strangers = 0, Finds()
         self._nobody: Profile | None = None
         self._erased = frozenset(happenings.erased() if happenings else ()) if erased is None else erased
 
@@ -179,16 +179,16 @@ class Profiles:
         if self._nobody is None:
             self._nobody = build_profile(self._release, "", 0, (), moment)
         number = self._release.number(key, sealed=sealed)
-        found = self._found_for_strangers(moment) if live else {}
+        found = self._found_for_strangers(moment) if live else Finds()
         return replace(
             self._nobody, key=key, number=number, version=version, moment=moment, live=live, found=found, pools={}
         )
 
-    def _found_for_strangers(self, moment: int) -> dict[tuple[str, Session], Found]:
+    def _found_for_strangers(self, moment: int) -> Finds:
         """What was found for those of whom nothing is known: the same for all of them."""
         since, found = self._strangers
-        if abs(moment - since) >= FRESH or len(found) > MOST:
-            self._strangers = since, found = moment, {}
+        if abs(moment - since) >= FRESH or len(found.known) > MOST:
+            self._strangers = since, found = moment, Finds()
         return found
 
 

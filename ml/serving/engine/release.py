@@ -4,13 +4,14 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 
 from ml.bundle.bundle import Bundle
 from ml.bundle.padded import Padded
 from ml.bundle.policy import Asking, Policy
-from ml.data.arrays import Indices
+from ml.data.arrays import Indices, Ints
 from ml.domains import Domain, Source
 from ml.domains.placements import Placement
 from ml.errors import BadInput
@@ -44,6 +45,18 @@ class Reads:
     session: bool
     place: bool
     user: bool  # whether it reads anything else: then what it finds is of one user alone
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where candidates of a placement stand that were found by retrievers for which a session changes nothing.
+
+    T: all retrievers.
+    """
+
+    named: frozenset[str]  # of these by the placement
+    start: Ints  # (T,) the first column of each
+    stop: Ints  # (T,) and the first behind them: the same for all other retrievers
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,21 @@ class Release:
         return {
             name: model.known if isinstance(model, Padded) else len(self.bundle.items) for name, model in models.items()
         }
+
+    @cached_property
+    def columns(self) -> dict[tuple[str, bool], Columns]:
+        """By placement and whether there is a session, where what lasts for a user stands among what is found."""
+        return {
+            (name, told): self._columns(plan, told=told) for name, plan in self.plans.items() for told in (False, True)
+        }
+
+    def _columns(self, plan: Plan, *, told: bool) -> Columns:
+        quotas = self.bundle.recommender.quotas
+        named = frozenset(name for name in plan.retrievers if not (told and self.reads[name].session))
+        stop = np.array([*accumulate(quotas[name] for name in self.reads)], np.int64)
+        width = np.array([quotas[name] for name in self.reads], np.int64)
+        empty = np.array([name not in named for name in self.reads])
+        return Columns(named, stop - width, np.where(empty, stop - width, stop))
 
     def sources(self, bits: int) -> tuple[str, ...]:
         """The retrievers that a bit mask of a slate's sources names."""

@@ -14,7 +14,7 @@ def test_what_was_found_stays_where_no_item_is_new(plain):
     changed = with_items(engine, [NewItem.told(ITEMS[0], {"name": "the same, by another name"})])
     assert changed is not engine
     assert changed.release.bundle.names[0] == "the same, by another name"
-    found = [each.profiles.of([USERS[0]], NOW)[0].found for each in (engine, changed)]
+    found = [each.profiles.of([USERS[0]], NOW)[0].found.known for each in (engine, changed)]
     assert found[0]
     assert found[1] is found[0]
     assert [item.item_id for item in changed.recommend(request).items] == [item.item_id for item in before.items]
@@ -34,11 +34,11 @@ def test_who_knows_a_new_item_looks_again_and_the_others_do_not(plain):
     engine = engine_of(plain.release)
     request = SlateRequest("home", k=8, user_id=USERS[0])
     engine.recommend(request)
-    before = dict(engine.profiles.of([USERS[0]], NOW)[0].found)
+    before = dict(engine.profiles.of([USERS[0]], NOW)[0].found.known)
     changed = with_items(engine, [NewItem.told("brand new", {"name": "a new one"})])
     assert set(changed.release.reach.values()) == {len(ITEMS)}
     changed.release.reach["popularity"] += 1  # as if it knew the new one
     changed.recommend(request)
-    after = changed.profiles.of([USERS[0]], NOW)[0].found
+    after = changed.profiles.of([USERS[0]], NOW)[0].found.known
     assert set(after) == set(before)
     assert {name for name, session in before if after[name, session] is not before[name, session]} == {"popularity"}

@@ -73,7 +73,7 @@ def test_candidates_of_a_long_history_rest_while_little_happens(counted):
         counted.happens(HEAVY, item)
         counted.engine.prepare([HEAVY])
     assert counted.found == 1
-    assert counted.profile(HEAVY).found == first.found
+    assert counted.profile(HEAVY).found.known == first.found.known
     assert len(counted.profile(HEAVY).history.item) == len(first.history.item) + 2, "features are of now all the same"
     counted.now += RESTS
     counted.happens(HEAVY)
@@ -87,7 +87,7 @@ def test_candidates_of_a_short_history_are_found_at_every_event(counted):
         counted.happens(NEW, item)
         counted.engine.prepare([NEW])
         assert counted.found == times
-        assert counted.profile(NEW).found
+        assert counted.profile(NEW).found.known
 
 
 def test_others_come_first_between_two_users_and_two_retrievers(counted):

@@ -15,7 +15,7 @@ from ml.reranking.choice import Choice
 from ml.reranking.eligibility import decide
 from ml.retrieval.contract import top_k
 from ml.serving.contract import SessionEvent, SlateRequest
-from ml.serving.engine import batching, lane, retrieving
+from ml.serving.engine import batching, finding, lane
 
 MOMENT = NOW + 2 * DAY
 STRANGE = ["i999", "", "Ünïcode\u0000"]
@@ -88,7 +88,7 @@ def told(events):
 @given(batch=st.lists(requests(), min_size=1, max_size=5), events=HAPPENED, spare=st.sampled_from([0, 3, 50]))
 def test_slates_of_the_engine(market, batch, events, spare):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retrieving, "SPARE", spare)
+        patch.setattr(finding, "SPARE", spare)
         slates = engine_of(market.release, told(events), at=MOMENT).recommend_many(batch)
     for asked, slate in zip(batch, slates, strict=True):
         check(market, events, asked, slate)
@@ -130,7 +130,7 @@ def test_slates_through_the_queue(market, batch, events, most):
 
 
 def test_what_is_excluded_never_shortens_a_slate(market, monkeypatch):
-    monkeypatch.setattr(retrieving, "SPARE", 2)
+    monkeypatch.setattr(finding, "SPARE", 2)
     engine = engine_of(market.release, at=MOMENT)
     asked = SlateRequest("quiet", 6, "u005")
     for _ in range(4):
