@@ -10,40 +10,68 @@ import numpy as np
 from ml.data.arrays import Bools, Floats, Indices, Ints, Reals
 
 
+def _described(item: Indices, category: Indices, path: Indices, brand: Indices) -> tuple[Indices, Indices, Indices]:
+    """Category (C,), path (L, C) and brand (C,) of one request's candidates, side by side: each is read for every place.
+
+    -1: none.
+    """
+    own, levels = np.full(len(item), -1, np.int32), np.full((path.shape[1], len(item)), -1, np.int32)
+    maker = np.full(len(item), -1, np.int32)
+    for column in range(len(item)):
+        if item[column] >= 0:
+            own[column], levels[:, column] = category[item[column]], path[item[column]]
+            maker[column] = brand[item[column]]
+    return own, levels, maker
+
+
 def _likeness(
-    first: int, second: int, path: Indices, brand: Indices, vectors: Floats, weights: Reals
-) -> float:  # fmt: skip
-    """How alike two items are, 0 to 1: shared path levels, brand and cosine, by weights (3,) that add up to 1."""
-    levels, shared = 0, 0
-    for level in range(path.shape[1]):
-        a, b = path[first, level], path[second, level]
-        levels += a >= 0 or b >= 0
-        shared += a >= 0 and a == b
-    total = weights[0] * shared / max(levels, 1)
-    if brand[first] >= 0 and brand[first] == brand[second]:
-        total += weights[1]
+    chosen: int, item: Indices, levels: Indices, brand: Indices, vectors: Floats, weights: Reals, near: Reals
+) -> None:  # fmt: skip
+    """Write how alike a candidate is to each, 0 to 1: shared path levels, brand and cosine, by weights (3,).
+
+    Args:
+        chosen: The one.
+        item: (C,).
+        levels: (L, C) of the category paths, with -1 behind the last; brand (C,).
+        vectors: (items, D) of length 1.
+        weights: They add up to 1.
+        near: (C,) written.
+    """
+    shared, deep = np.zeros(len(item), np.int32), np.zeros(len(item), np.int32)
+    for level in levels:
+        for other in range(len(item)):
+            shared[other] += level[chosen] >= 0 and level[other] == level[chosen]
+            deep[other] += level[chosen] >= 0 or level[other] >= 0
+    for other in range(len(item)):
+        near[other] = weights[0] * shared[other] / max(deep[other], 1)
+    if weights[1] > 0 and brand[chosen] >= 0:
+        for other in range(len(item)):
+            near[other] += weights[1] * (brand[other] == brand[chosen])
     if weights[2] > 0:
-        cosine = 0.0
-        for at in range(vectors.shape[1]):
-            cosine += vectors[first, at] * vectors[second, at]
-        total += weights[2] * min(max(cosine, 0.0), 1.0)
-    return float(total)
+        for other in range(len(item)):
+            if item[other] < 0:
+                continue
+            cosine = 0.0
+            for at in range(vectors.shape[1]):
+                cosine += vectors[item[chosen], at] * vectors[item[other], at]
+            near[other] += weights[2] * min(max(cosine, 0.0), 1.0)
 
 
 def _take(
-    chosen: int, item: Indices, category: Indices, path: Indices, brand: Indices, vectors: Floats, weights: Reals,
+    chosen: int, item: Indices, category: Indices, levels: Indices, brand: Indices, vectors: Floats, weights: Reals,
     free: Bools, crowd: Ints, nearest: Reals,
 ) -> None:  # fmt: skip
     """Take a candidate: it is no longer free, its category is fuller, and what is like it has something near."""
     free[chosen] = False
-    own, compared = category[item[chosen]], weights.sum() > 0
-    for other in range(len(item)):
-        if item[other] < 0:
-            continue
-        crowd[other] += own >= 0 and category[item[other]] == own
-        if free[other] and compared:
-            near = likeness(item[chosen], item[other], path, brand, vectors, weights)
-            nearest[other] = max(nearest[other], near)
+    own = category[chosen]
+    if own >= 0:
+        for other in range(len(item)):
+            crowd[other] += category[other] == own
+    if weights.sum() > 0:
+        near = np.empty(len(item))
+        likeness(chosen, item, levels, brand, vectors, weights, near)
+        for other in range(len(item)):
+            nearest[other] = max(nearest[other], near[other])
 
 
 def _best(value: Reals, free: Bools, crowd: Ints, nearest: Reals, cap: int, weight: float) -> int:
@@ -57,18 +85,19 @@ def _best(value: Reals, free: Bools, crowd: Ints, nearest: Reals, cap: int, weig
     return found
 
 
-def _left_to_draw(item: Indices, category: Indices, free: Bools, crowd: Ints, cap: int, wanted: int) -> Ints:
+def _left_to_draw(category: Indices, free: Bools, crowd: Ints, cap: int, wanted: int) -> Ints:
     """The free candidates that may be drawn: whichever are, no category gets too full.
 
     Where those are fewer than the places that nothing else fills, all free candidates.
     """
-    fuller, fits = crowd.copy(), np.zeros(len(item), np.bool_)
-    for column in range(len(item)):
+    fuller, fits = crowd.copy(), np.zeros(len(category), np.bool_)
+    for column in range(len(category)):
         if free[column] and fuller[column] < cap:
             fits[column] = True
-            own = category[item[column]]
-            for other in range(column + 1, len(item)):
-                fuller[other] += own >= 0 and item[other] >= 0 and category[item[other]] == own
+            own = category[column]
+            if own >= 0:
+                for other in range(column + 1, len(category)):
+                    fuller[other] += category[other] == own
     if fits.sum() < wanted:
         return np.flatnonzero(free)
     return np.flatnonzero(fits)
@@ -144,10 +173,11 @@ def _arrange(
     columns, k = item.shape[1], place.shape[1]
     for row in range(len(item)):
         free, crowd, nearest = value[row] > -np.inf, np.zeros(columns, np.int64), np.zeros(columns)
+        own, levels, maker = described(item[row], category, path, brand)
         for column in range(columns):
             if 0 <= pinned[row, column] < k:
                 place[row, pinned[row, column]], propensity[row, pinned[row, column]] = column, 1.0
-                take(column, item[row], category, path, brand, vectors, weights, free, crowd, nearest)
+                take(column, item[row], own, levels, maker, vectors, weights, free, crowd, nearest)
         open_ = np.flatnonzero(place[row] < 0)
         fixed = open_[open_ < k - slots]
         for position in fixed:
@@ -156,10 +186,10 @@ def _arrange(
                 chosen = best(value[row], free, crowd, nearest, columns + 1, weight)
             if chosen >= 0:
                 place[row, position], propensity[row, position] = chosen, 1.0
-                take(chosen, item[row], category, path, brand, vectors, weights, free, crowd, nearest)
+                take(chosen, item[row], own, levels, maker, vectors, weights, free, crowd, nearest)
         drawn = open_[len(fixed) :] if slots > 0 else fixed[place[row][fixed] >= 0]
         if slots > 0 or epsilon > 0:
-            left = left_to_draw(item[row], category, free, crowd, cap, len(drawn) if slots > 0 else 0)
+            left = left_to_draw(own, free, crowd, cap, len(drawn) if slots > 0 else 0)
             explore(value[row], left, drawn, slots > 0, epsilon, temperature, uniform[row],
                     place[row], propensity[row], explored[row])  # fmt: skip
         close_up(place[row], propensity[row], explored[row])
@@ -204,6 +234,7 @@ def _pick(
                 found_by[row, position] = sources[row, column]
 
 
+described = numba.njit(cache=True)(_described)
 likeness = numba.njit(cache=True)(_likeness)
 take = numba.njit(cache=True)(_take)
 best = numba.njit(cache=True)(_best)
