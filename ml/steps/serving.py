@@ -16,6 +16,7 @@ from ml.serving.engine.following import EVERY, Follower
 from ml.serving.engine.profiles import Profiles
 from ml.serving.engine.release import Release
 from ml.serving.impressions import ImpressionLog
+from ml.serving.large_pages import use_large_pages
 from ml.serving.online.live import LiveView
 from ml.serving.online.opening import online_folder, open_live
 from ml.serving.service import Service
@@ -61,6 +62,7 @@ def serve(
         limits = Limits(per_second=per_second)
         gc.freeze()  # what was opened stays: looking through it again and again would make requests wait
         gc.set_threshold(YOUNG, LATELY, EVER)
+        use_large_pages()
         serve_http(services, host, port, limits=limits, human_log=human_log, stopping=stopping, announce=announce)
 
 
