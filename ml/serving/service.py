@@ -32,6 +32,7 @@ COLLECTED_WITHIN = 0.3  # seconds for which users who did something are collecte
 PREPARED_WITHIN = 2.0  # seconds after which they are prepared although there is no time for it
 AGED_EVERY = 10.0  # seconds between two looks for profiles that get old
 PATIENCE = 0.25  # seconds for which what is done beside requests waits for them, at each of its steps
+LOOK_AGAIN = 0.003  # seconds between two looks whether slates are under way: a pause between two batches is as short
 TOGETHER = 8  # users whose candidates are found by one call
 MOST_PREPARED = 2_000  # users whose candidates may wait to be found anew
 log = get_logger(__name__)
@@ -199,9 +200,12 @@ class Service:
             self._aged_at = time.monotonic() + (0 if aged else AGED_EVERY)
 
     def _unprepared(self, engine: SlateEngine) -> int:
-        """For how many users candidates are still to be found; until they are named, all for whom there is room."""
+        """For how many users candidates are still to be found; until they are named, all for whom there is room.
+
+        Those who did something since are among them.
+        """
         waiting = self._waiting(engine)
-        return engine.profiles.most if waiting is None else len(waiting)
+        return engine.profiles.most if waiting is None else len(waiting) + len(self._wanted)
 
     def _waiting(self, engine: SlateEngine) -> list[str] | None:
         """The users for whom this version has still to find candidates; None: it is not known yet who they are."""
@@ -212,7 +216,7 @@ class Service:
         """Wait while slates are under way, but not for ever."""
         until = time.monotonic() + PATIENCE
         while not self.batcher.full.idle and time.monotonic() < until:
-            time.sleep(0.02)
+            time.sleep(LOOK_AGAIN)
 
     def _take_items(self) -> None:
         """Let the engine know of items that were put since the last look, by another process."""

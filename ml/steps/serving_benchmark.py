@@ -129,7 +129,7 @@ class _Measured:
             trials.measure(20.0, min(self.plan.seconds, 5.0))  # compiles and fills caches
             rate = _saturated(trials)
             found |= {"memory": {"idle": server.memory()}, "saturation": trials.measure(rate)}
-            found["loads"] = [self._load(trials, rate, share) for share in SHARES]
+            found["loads"] = [self._load(trials, server, rate, share) for share in SHARES]
             found["freshness"] = Freshness(server, self.traffic).measure()
             found["swap"] = self._swap(trials, rate / 2)
             found["overload"] = self._overload(trials, server, rate, body)
@@ -142,7 +142,8 @@ class _Measured:
         environment = {"SLATE_HOME": str(self.home), **alone}
         return serving(slate_command(self.plan.domain, *more), on, self.home / f"{name}.log", environment)
 
-    def _load(self, trials: Trials, rate: float, share: float) -> Document:
+    def _load(self, trials: Trials, server: Server, rate: float, share: float) -> Document:
+        wait_until_prepared(server)  # for those as well who did something while more was asked than it can bear
         rounds = [trials.measure(rate * share) for _ in range(self.plan.rounds)]
         return {"share": share, "rate": rate * share, **across(rounds)}
 

@@ -61,7 +61,8 @@ def _loads(document: Document) -> Iterator[str]:
     yield (
         f"Saturation is the highest rate found at which p99 stays below {document['limit_ms']:.0f} ms and nothing is "
         f"shed for {document['seconds']:g} seconds, in one of {TRIES} tries: {top['rate']:,.0f} requests, {top['slates_per_second']:,.0f} slates "
-        f"a second. Below: the median of {document['rounds']} rounds; milliseconds."
+        f"a second. Below: the median of {document['rounds']} rounds, which begin once the server is prepared for "
+        "everybody who did something before; milliseconds."
     )
     yield ""
     yield "| share of saturation | slates/s | p50 | p99 | p99.9 | p99 of rounds | degraded | shed | failed | generator late, p99 |"

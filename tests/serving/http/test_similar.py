@@ -126,3 +126,5 @@ def test_until_it_is_known_who_a_version_has_to_prepare_for_nobody_is_prepared(s
     engine = service.engine
     another = replace(engine, release=replace(engine.release, version=engine.release.version + 1))
     assert service._unprepared(another) == engine.profiles.most
+    service._wanted["who did something"] = time.monotonic() + 60  # a moment that is yet to come: nobody prepares for it
+    assert service.facts()["unprepared"] == 1
