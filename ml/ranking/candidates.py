@@ -43,6 +43,12 @@ class Candidates:
         return replace(self, offsets=offsets, item=self.item[keep], score=self.score[keep], rank=self.rank[keep])
 
 
+def columns_of(widths: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """By retriever, the first of its columns and the first behind them, where as many as these stand in a row."""
+    ends = list(accumulate(widths.values()))
+    return dict(zip(widths, zip([0, *ends], ends, strict=False), strict=True))
+
+
 @dataclass(frozen=True)
 class SideBySide:
     """What T retrievers found for R requests, the columns of each behind those of the one before."""
@@ -60,8 +66,7 @@ class SideBySide:
     @cached_property
     def columns(self) -> dict[str, tuple[int, int]]:
         """By retriever, the first of its columns and the first behind them."""
-        ends = list(accumulate(self.widths.values()))
-        return dict(zip(self.widths, zip([0, *ends], ends, strict=False), strict=True))
+        return columns_of(self.widths)
 
     def merged(self, maximum: int) -> Candidates:
         """The distinct items of each request; of more than so many, those with the best rank at any retriever stay."""

@@ -1,7 +1,6 @@
 """Memory in large pages: a request touches some megabytes all over the heap, and each small page is looked up anew."""
 
 import ctypes
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +33,7 @@ def use_large_pages() -> int:
 
 def _anonymous() -> Iterator[tuple[int, int]]:
     """Where memory of this process begins and ends that is of no file: the heap, and what was asked for beside it."""
-    for line in Path(f"/proc/{os.getpid()}/maps").read_text().splitlines():
+    for line in Path("/proc/self/maps").read_text().splitlines():
         place, rights, _, _, _, *of = line.split(maxsplit=5)  # of what, where it is of anything
         if rights.startswith("rw") and of in ([], ["[heap]"]):
             start, _, stop = place.partition("-")

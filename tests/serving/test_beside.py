@@ -10,8 +10,10 @@ import pytest
 from ml.serving.beside import NICE, Beside, let_a_batch_end
 from ml.serving.online.errors import StoreGone
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux alone")
 
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux alone")
+
+@linux
 @pytest.mark.parametrize(("own", "policy"), [("false", os.SCHED_OTHER), ("true", os.SCHED_IDLE)])
 def test_a_thread_stands_back_as_far_as_is_safe(monkeypatch, own, policy):
     monkeypatch.setenv("SLATE_OWN_CORES", own)
@@ -31,7 +33,7 @@ def test_a_thread_stands_back_as_far_as_is_safe(monkeypatch, own, policy):
     assert os.sched_getscheduler(0) == os.SCHED_OTHER  # whoever answers requests is as before
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux alone")
+@linux
 @pytest.mark.parametrize(("own", "policy"), [("false", os.SCHED_OTHER), ("true", os.SCHED_BATCH)])
 def test_the_loop_lets_batches_end_on_cores_of_its_own(monkeypatch, own, policy):
     monkeypatch.setenv("SLATE_OWN_CORES", own)

@@ -98,32 +98,27 @@ def _find(release: Release, name: str, seen: Seen, asks: Sequence[Ask], rows: Se
     sealed = [row for row in first.values() if row not in later]
     for wanted, search in ((later, _by_index), (sealed, _exactly)):
         if wanted:
-            found = search(release, name, seen.part(wanted), asks, wanted)
+            found = search(release, name, seen.part(wanted), _barred(asks, wanted))
             _keep(release, name, asks, wanted, found)
 
 
-def _exactly(release: Release, name: str, part: Requests, asks: Sequence[Ask], rows: Sequence[int]) -> list[Found]:
+def _exactly(release: Release, name: str, part: Requests, barred: Ragged | None) -> list[Found]:
     """What a retriever finds for these requests, asked about every item."""
-    ranking = best_of(
-        release.bundle.recommender.retrievers[name],
-        part,
-        _wanted(release, name),
-        _barred(asks, rows) or Ragged.empty(len(rows)),
-    )
-    among = release.reach[name]
+    model, exclude = release.bundle.recommender.retrievers[name], barred or Ragged.empty(len(part))
+    ranking, among = best_of(model, part, _wanted(release, name), exclude), release.reach[name]
     return [
         Found(item, score, not len(item) or bool(item[-1] < 0), among)  # fewer than were wanted: there are no more
         for item, score in zip(ranking.item, ranking.score, strict=True)
     ]
 
 
-def _by_index(release: Release, name: str, part: Requests, asks: Sequence[Ask], rows: Sequence[int]) -> list[Found]:
+def _by_index(release: Release, name: str, part: Requests, barred: Ragged | None) -> list[Found]:
     """The same by the index, where there is one: of those who did something since the sealing, and may be waiting."""
-    barred, wanted, among = _barred(asks, rows), _wanted(release, name), release.reach[name]
+    wanted, among = _wanted(release, name), release.reach[name]
     most = 0 if barred is None else int(barred.lengths.max(initial=0))
     ranking = release.bundle.nearest(name, part, wanted + most) if most < wanted else None
     if ranking is None:
-        return _exactly(release, name, part, asks, rows)
+        return _exactly(release, name, part, barred)
     if barred is None:
         return [Found(item, score, False, among) for item, score in zip(ranking.item, ranking.score, strict=True)]
     found = []

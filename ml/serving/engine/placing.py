@@ -7,7 +7,7 @@ from itertools import accumulate
 import numpy as np
 
 from ml.ranking.candidates import SideBySide
-from ml.retrieval.contract import Ranking, best_of
+from ml.retrieval.contract import best_of
 from ml.serving.engine.asking import NONE, Ask, Asked, ragged
 from ml.serving.engine.finding import Told, known
 from ml.serving.engine.profile import Found, Lasting
@@ -65,10 +65,14 @@ class Placing:
         """Ask a retriever about all but what a request leaves out: of what was found, that is too much."""
         from ml.serving.engine.placing_kernel import place
 
+        ask, recommender = self.asked.asks[row], self.release.bundle.recommender
         (start, stop), item, score = self.room.columns[name], self.room.item, self.room.score
         item[row, start:stop], score[row, start:stop] = -1, -np.inf
         try:
-            found = _anew(self.release, name, self.asked, row)
+            one = recommender.visible.requests(self.asked.requests.take(np.array([row])))
+            without = ask.exclude if ask.profile.barred is None else np.union1d(ask.exclude, ask.profile.barred)
+            exclude = ragged([without.astype(np.int32)])
+            found = best_of(recommender.retrievers[name], one, recommender.quotas[name], exclude)
         except Exception as error:  # noqa: BLE001 - one retriever that fails must not take the slate with it
             self.told(name, error)
             return False
@@ -106,11 +110,3 @@ def _joined(release: Release, found: Mapping[str, Found]) -> Lasting:
         tuple(each.whole for each in parts),
         release.reach,
     )
-
-
-def _anew(release: Release, name: str, asked: Asked, row: int) -> Ranking:
-    """What a retriever finds for one request, asked about all but what that leaves out."""
-    ask, recommender = asked.asks[row], release.bundle.recommender
-    one = recommender.visible.requests(asked.requests.take(np.array([row])))
-    exclude = ask.exclude if ask.profile.barred is None else np.union1d(ask.exclude, ask.profile.barred)
-    return best_of(recommender.retrievers[name], one, recommender.quotas[name], ragged([exclude.astype(np.int32)]))

@@ -4,7 +4,6 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from ml.data.arrays import Indices, Ints
 from ml.domains import Domain, Source
 from ml.domains.placements import Placement
 from ml.errors import BadInput
+from ml.ranking.candidates import columns_of
 from ml.reranking.choice import Choice
 from ml.reranking.reranker import Reranker
 from ml.serving.engine.featuring import Featuring, ItemRows
@@ -121,10 +121,9 @@ class Release:
     def _columns(self, plan: Plan, *, told: bool) -> Columns:
         quotas = self.bundle.recommender.quotas
         named = frozenset(name for name in plan.retrievers if not (told and self.reads[name].session))
-        stop = np.array([*accumulate(quotas[name] for name in self.reads)], np.int64)
-        width = np.array([quotas[name] for name in self.reads], np.int64)
-        empty = np.array([name not in named for name in self.reads])
-        return Columns(named, stop - width, np.where(empty, stop - width, stop))
+        columns = columns_of({name: quotas[name] for name in self.reads})
+        start, stop = (np.array(ends, np.int64) for ends in zip(*columns.values(), strict=True))
+        return Columns(named, start, np.where([name in named for name in columns], stop, start))
 
     def sources(self, bits: int) -> tuple[str, ...]:
         """The retrievers that a bit mask of a slate's sources names."""

@@ -275,9 +275,9 @@ def lane_of(batches, gate):
     return Lane("turns", answer)
 
 
-def put(lane, user):
+def put(full, user):
     waiting = Waiting(asked(user), asyncio.get_running_loop().create_future())
-    lane.put(waiting)
+    full.put(waiting)
     return waiting.future
 
 
