@@ -112,9 +112,8 @@ class ImpressionLog:
         if self._journal is None:
             self._named = max(time.time_ns(), self._named + 1)  # in their order, whatever becomes of the clock
             name = f"{self._named:020d}-{uuid.uuid4().hex[:8]}{JOURNAL}"
-            opened = os.open(self._folder / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o644)
-            fcntl.flock(opened, fcntl.LOCK_EX)  # released when the process ends, however it ends
-            self._journal, self._rows, self._begun, self._torn = opened, 0, time.monotonic(), False
+            self._journal = _locked(self._folder / name)
+            self._rows, self._begun, self._torn = 0, time.monotonic(), False
         return self._journal
 
     def _rotate_if_due(self) -> None:
@@ -125,6 +124,7 @@ class ImpressionLog:
     def _rotate(self) -> None:
         """Let go of the journal, so that it is sealed; the next slate begins another."""
         if self._journal is not None:
+            fcntl.flock(self._journal, fcntl.LOCK_UN)  # a process being started may hold a copy of the descriptor
             os.close(self._journal)
             self._journal = None
             self._let_go.set()
@@ -161,6 +161,16 @@ def _latest_name(folder: Path) -> int:
     """The number that the latest name of a part or journal begins with; 0: there is none."""
     stamps = [path.name.partition("-")[0] for path in (*parts(folder), *folder.glob(f"*{JOURNAL}"))]
     return max((int(stamp) for stamp in stamps if stamp.isdecimal()), default=0)
+
+
+def _locked(path: Path) -> int:
+    """A descriptor of a new file that nobody else takes for abandoned: it is locked until the process ends, however it ends."""
+    while True:
+        opened = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o644)
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        if os.fstat(opened).st_nlink:
+            return opened
+        os.close(opened)  # between the two lines, somebody who seals found it unlocked and empty, and removed it
 
 
 def _write_all(opened: int, content: bytes) -> None:

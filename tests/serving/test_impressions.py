@@ -1,5 +1,6 @@
 """The log of served slates: nothing waits, nothing whole is lost, parts appear at once."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -84,6 +86,41 @@ def test_a_score_that_is_none_is_null(tmp_path, score):
     log.shown(replace(slate("other"), items=(ServedItem("i1", 1, score, 1.0, (), ()),)))
     log.close()
     assert [row["score"] for row in rows(tmp_path)] == [0.5, None]
+
+
+def test_a_journal_that_is_sealed_before_it_is_locked_begins_anew(tmp_path, monkeypatch):
+    lock, early = fcntl.flock, []
+
+    def lock_late(opened, operation: int) -> None:
+        if not early:
+            early.append(seal_abandoned(tmp_path / "log"))  # another process's, or that of this one's start
+        lock(opened, operation)
+
+    log = ImpressionLog(tmp_path / "log")
+    _until(lambda: not log._let_go.is_set())
+    with monkeypatch.context() as patched:
+        patched.setattr(impressions, "fcntl", SimpleNamespace(**(vars(fcntl) | {"flock": lock_late})))
+        log.shown(slate())
+        _until(lambda: log.logged == 1)
+    log.close()
+    assert early == [1], "nothing was sealed too early: this tests nothing"
+    assert [row["item_id"] for row in rows(tmp_path / "log")] == ["i1", "i2"]
+
+
+def test_a_copy_of_its_descriptor_does_not_keep_a_journal_from_being_sealed(tmp_path, monkeypatch):
+    real, copies = impressions._write_all, []
+
+    def write(opened: int, content: bytes) -> None:
+        copies.append(os.dup(opened))  # as a process has that is just being started
+        real(opened, content)
+
+    monkeypatch.setattr(impressions, "_write_all", write)
+    log = ImpressionLog(tmp_path)
+    log.shown(slate())
+    log.close()
+    assert len(rows(tmp_path)) == 2
+    for copy in copies:
+        os.close(copy)
 
 
 def test_a_part_is_sealed_by_rows_and_by_time(tmp_path):
