@@ -29,6 +29,7 @@ class WriterLock:
     def release(self) -> None:
         """Let another process write."""
         if self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a process being started may hold a copy of the descriptor
             os.close(self._descriptor)
             self._descriptor = None
 
