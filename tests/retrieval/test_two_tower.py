@@ -52,8 +52,8 @@ def test_requests_find_the_items_of_their_theme(model):
     assert theme_share(model) > 0.95
 
 
-def test_the_compiled_tower_answers_what_torch_has_learned(model, monkeypatch):
-    """In the middle of sessions, that the history knows or not, without one, without anything, more than at once."""
+def test_the_compiled_tower_answers_what_torch_has_learned(model):
+    """In the middle of sessions, that the history knows or not, without one, without anything."""
     session = Ragged(np.arange(0, 2 * len(REQUESTS) + 1, 2), np.tile(np.array([3, 9], np.int32), len(REQUESTS)))
     nobody = shop.without_history(shop.requests(DATASET, [0, -1]))
     ends = REQUESTS.history.offsets[1:]
@@ -64,7 +64,6 @@ def test_the_compiled_tower_answers_what_torch_has_learned(model, monkeypatch):
         expected = model.towers.requests(asked, model.catalogue, model.parameters.history_length)
         np.testing.assert_allclose(model.user_vectors(asked), expected, atol=1e-6)
     one_by_one = [model.user_vectors(REQUESTS.take(np.array([row]))) for row in range(len(REQUESTS))]
-    monkeypatch.setattr("ml.retrieval.two_tower.serving.CHUNK", 5)
     np.testing.assert_allclose(model.user_vectors(REQUESTS), np.concatenate(one_by_one), atol=1e-6)
 
 

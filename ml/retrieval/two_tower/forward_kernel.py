@@ -18,7 +18,7 @@ def _goes_on(item: Indices, session: Indices, length: int) -> bool:
 
 
 def _window(
-    item: Indices, at: Ints, visit: Indices, weight: Floats, session: Indices, moment: int,
+    item: Indices, at: Ints, visit: Indices, weight: Floats, session: Indices, moment: int, far: Floats,
     read: Indices, event: Floats, features: Floats,
 ) -> int:  # fmt: skip
     """Write the latest events of one request, newest first, to `read` (H,) and `event` (H, E); returns how many."""
@@ -28,7 +28,7 @@ def _window(
         ahead = 0
     for back in range(ahead):
         read[back] = session[len(session) - 1 - back]
-        event[back, 0], event[back, 1] = 0.0, np.log1p(back + 1)
+        event[back, 0], event[back, 1] = 0.0, far[back]
         event[back, 2], event[back, 3] = 0.0, np.log(1.001)
     count, recent = min(ahead + total, length), ahead
     for back in range(ahead, count):
@@ -36,13 +36,13 @@ def _window(
         age = np.float32((moment - at[place]) / DAY)
         latest = ahead == 0 and visit[place] == visit[total - 1]
         read[back] = item[place]
-        event[back, 0], event[back, 1] = np.log1p(max(age, np.float32(0))), np.log1p(back + 1)
+        event[back, 0], event[back, 1] = np.log1p(max(age, np.float32(0))), far[back]
         event[back, 2], event[back, 3] = 0.0 if latest else 1.0, np.log(weight[place] + np.float32(1e-3))
         recent += int(age < RECENT_DAYS)
-    visits = 1 if ahead > 0 else 0
-    for place in range(total):
-        visits += int(place == 0 or visit[place] != visit[place - 1])
     events, known = total + ahead, total > 0
+    visits = int(ahead > 0) + int(known)
+    for place in range(1, total):
+        visits += visit[place] != visit[place - 1]
     features[0], features[1], features[2] = events, visits, events / max(visits, 1)
     features[3] = np.float32((moment - at[total - 1]) / DAY) if known and ahead == 0 else 0.0
     features[4] = np.float32((moment - at[0]) / DAY) if known else 0.0
@@ -52,19 +52,15 @@ def _window(
 
 
 def _pool(
-    embedded: Floats, read: Indices, event: Floats, of_event: Floats, bias: Floats, of_item: Floats, share: Floats,
-    pooled: Floats,
-) -> None:  # fmt: skip
+    embedded: Floats, weighed: Floats, read: Indices, event: Floats, of_event: Floats, share: Floats, pooled: Floats
+) -> None:
     """Write the means of the read items' vectors, weighted by each head, to `pooled` (K, D)."""
     count, (heads, size) = len(read), pooled.shape
     for back in range(count):
-        vector = embedded[read[back]]
         for head in range(heads):
-            logit = bias[head]
+            logit = weighed[read[back], head]
             for at in range(event.shape[1]):
                 logit += event[back, at] * of_event[at, head]
-            for at in range(size):
-                logit += vector[at] * of_item[head, at]
             share[head, back] = logit
     for head in range(heads):
         own = share[head, :count]
@@ -101,8 +97,8 @@ def _mix(
 
 def _forward(
     offsets: Ints, item: Indices, at: Ints, visit: Indices, weight: Floats, session_offsets: Ints, session: Indices,
-    moment: Ints, place: Indices, embedded: Floats, of_event: Floats, bias: Floats, of_item: Floats, length: int,
-    mean: Floats, deviation: Floats, of_place: Floats, first: Floats, first_bias: Floats, second: Floats,
+    moment: Ints, place: Indices, embedded: Floats, weighed: Floats, of_event: Floats, far: Floats, mean: Floats,
+    deviation: Floats, of_place: Floats, first: Floats, first_bias: Floats, second: Floats,
     second_bias: Floats, vector: Floats,
 ) -> None:  # fmt: skip
     """Write the vectors of B requests.
@@ -113,25 +109,27 @@ def _forward(
         moment: (B,) microseconds.
         place: (B,) -1: unknown.
         embedded: (items, D) how the tower reads each item.
-        of_event: (E, K) with bias (K,) and of_item (K, D), what each head makes of an event.
-        length: H.
+        weighed: (items, K) what each head makes of each item.
+        of_event: (E, K) what each head makes of an event.
+        far: (H,) what is told of how far back an event is.
         mean: (F,) with deviation (F,) the scaling of what is told of a request as a whole.
         of_place: (places + 1, P); the first row is of the unknown.
         first: (K * D + F + P, hidden) with first_bias (hidden,), the layer that reads all of it.
         second: (hidden, D) with second_bias (D,).
         vector: (B, D) written.
     """
-    read, event = np.zeros(length, np.int32), np.zeros((length, of_event.shape[0]), np.float32)
-    share, pooled = np.empty((len(bias), length), np.float32), np.empty(of_item.shape, np.float32)
+    length, (features_of_event, heads) = len(far), of_event.shape
+    read, event = np.zeros(length, np.int32), np.zeros((length, features_of_event), np.float32)
+    share, pooled = np.empty((heads, length), np.float32), np.empty((heads, embedded.shape[1]), np.float32)
     values, hidden = np.empty(len(first), np.float32), np.empty(len(first_bias), np.float32)
     features = values[pooled.size : pooled.size + len(mean)]
     for row in range(len(moment)):
         own = slice(offsets[row], offsets[row + 1])
         told = session[session_offsets[row] : session_offsets[row + 1]]
-        count = window(item[own], at[own], visit[own], weight[own], told, moment[row], read, event, features)
+        count = window(item[own], at[own], visit[own], weight[own], told, moment[row], far, read, event, features)
         pooled[:] = 0  # of an empty history
         if count:
-            pool(embedded, read[:count], event, of_event, bias, of_item, share, pooled)
+            pool(embedded, weighed, read[:count], event, of_event, share, pooled)
         values[: pooled.size] = pooled.ravel()
         features[:] = (features - mean) / deviation
         # A place that opened since the training says as little as an unknown one.

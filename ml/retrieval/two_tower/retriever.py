@@ -1,6 +1,7 @@
 """The two-tower behind the retrievers' contract."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -15,6 +16,7 @@ from ml.retrieval.two_tower.inputs import cadence_of, popularity
 from ml.retrieval.two_tower.parameters import TwoTowerParameters
 
 if TYPE_CHECKING:  # torch is imported where a method needs it: looking the class up must stay cheap
+    from ml.retrieval.two_tower.forward import Forward
     from ml.retrieval.two_tower.serving import Catalogue, Towers
 
 DESCRIPTION = "two_tower.json"
@@ -58,7 +60,11 @@ class TwoTower:
 
     def user_vectors(self, requests: Requests) -> Floats:
         """(R, D) unit vectors of these requests."""
-        return self.towers.request_vectors(requests, self.catalogue, self.parameters.history_length)
+        return self._forward(requests)
+
+    @cached_property
+    def _forward(self) -> "Forward":
+        return self.towers.forward(self.catalogue, self.parameters.history_length)
 
     def score(self, requests: Requests) -> Floats:
         """(R, items) cosines; every item is a candidate, one that was never taken by its content."""

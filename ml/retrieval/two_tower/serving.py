@@ -79,17 +79,9 @@ class Towers:
             found[rows] = self.network.request(embedded, batch).cpu().numpy()
         return found
 
-    @cached_property
-    def forward(self) -> Forward:
-        """The fitted request tower, for a few requests at a time; not while its weights are still learned."""
-        return Forward.of(self.network.request, self.encoder.request)
-
-    def request_vectors(self, requests: Requests, catalogue: Catalogue, history_length: int) -> Floats:
-        """(B, D) unit vectors of these requests, as `requests` gives them, by the fitted tower."""
-        if len(requests) > CHUNK:
-            parts = (requests.take(rows) for rows in _chunks(len(requests)))
-            return np.concatenate([self.request_vectors(part, catalogue, history_length) for part in parts])
-        return self.forward(catalogue.embedded, requests, history_length)
+    def forward(self, catalogue: Catalogue, history_length: int) -> Forward:
+        """The fitted request tower, which gives what `requests` does; not while its weights are still learned."""
+        return Forward.of(self.network.request, self.encoder.request, catalogue.embedded, history_length)
 
     def save(self, folder: Path) -> None:
         """Write `weights.safetensors` and `sizes.json`."""

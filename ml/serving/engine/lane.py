@@ -12,6 +12,7 @@ from ml.serving.beside import let_the_loop_first
 from ml.serving.contract import ServedSlate, SlateRequest
 
 MOST = 32  # requests answered together
+FEW, SMALL = 6, 3  # while no more than those wait, so many are: what one batch finds, each of it waits for
 LONGEST = 0.025  # seconds that a batch should take at most: whoever comes meanwhile waits for it
 HUNG = 1.0  # seconds after which a batch that has not come back is given up
 TURN = 0.005  # seconds for which the next batch waits at most until the loop has had its turn
@@ -124,11 +125,11 @@ class Lane:
             return [error] * len(batch)
 
     def _next(self, generation: int) -> list[Waiting]:
-        """Whatever is queued, at most `MOST`; nothing where this thread is to stop."""
+        """Whatever is queued, a part of it where little is, at most `MOST`; nothing where this thread is to stop."""
         with self._wake:
             while generation == self._generation:
                 batch: list[Waiting] = []
-                most = self.most
+                most = self.most if len(self._queue) > FEW else min(self.most, SMALL)
                 while self._queue and len(batch) < most:
                     waiting = self._queue.popleft()
                     if not waiting.future.done():  # the others were answered by the cheap path

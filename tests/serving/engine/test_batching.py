@@ -300,6 +300,26 @@ def test_whoever_asks_as_soon_as_they_are_answered_is_in_the_next_batch(monkeypa
     assert batches == [["first"], ["second", "again"]]
 
 
+@pytest.mark.parametrize(("waiting", "sizes"), [(6, [1, 3, 3]), (5, [1, 3, 2]), (2, [1, 2]), (9, [1, 9])])
+def test_few_that_wait_are_answered_a_few_at_a_time(waiting, sizes, monkeypatch):
+    monkeypatch.setattr(lane, "LONGEST", 600.0)
+    batches, gate = [], threading.Event()
+
+    async def ask(full):
+        first = put(full, "first")
+        while not batches:
+            await asyncio.sleep(0.001)
+        others = [put(full, f"u{number}") for number in range(waiting)]
+        gate.set()
+        return await asyncio.gather(first, *others)
+
+    full = lane_of(batches, gate)
+    answered = asyncio.run(asyncio.wait_for(ask(full), 60))
+    full.close()
+    assert [len(batch) for batch in batches] == sizes
+    assert answered == ["first", *(f"u{number}" for number in range(waiting))]
+
+
 def test_a_loop_that_is_busy_holds_nobody_up_for_long():
     batches, gate = [], threading.Event()
 
