@@ -12,7 +12,7 @@ from ml.serving.beside import let_the_loop_first
 from ml.serving.contract import ServedSlate, SlateRequest
 
 MOST = 32  # requests answered together
-FEW, SMALL = 6, 3  # while no more than those wait, so many are: what one batch finds, each of it waits for
+FEW, SMALL = 12, 3  # while no more than those wait, so many are: what one batch finds, each of it waits for
 LONGEST = 0.025  # seconds that a batch should take at most: whoever comes meanwhile waits for it
 HUNG = 1.0  # seconds after which a batch that has not come back is given up
 TURN = 0.005  # seconds for which the next batch waits at most until the loop has had its turn

@@ -66,6 +66,7 @@ async def timed(batcher, request):
 
 def test_what_queues_is_answered_together(market, monkeypatch):
     monkeypatch.setattr(lane, "LONGEST", 600.0)
+    monkeypatch.setattr(lane, "FEW", 7)
     gate = threading.Event()
 
     async def ask(batcher):
@@ -300,7 +301,7 @@ def test_whoever_asks_as_soon_as_they_are_answered_is_in_the_next_batch(monkeypa
     assert batches == [["first"], ["second", "again"]]
 
 
-@pytest.mark.parametrize(("waiting", "sizes"), [(6, [1, 3, 3]), (5, [1, 3, 2]), (2, [1, 2]), (9, [1, 9])])
+@pytest.mark.parametrize(("waiting", "sizes"), [(12, [1, 3, 3, 3, 3]), (5, [1, 3, 2]), (2, [1, 2]), (16, [1, 16])])
 def test_few_that_wait_are_answered_a_few_at_a_time(waiting, sizes, monkeypatch):
     monkeypatch.setattr(lane, "LONGEST", 600.0)
     batches, gate = [], threading.Event()
