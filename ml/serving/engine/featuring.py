@@ -1,7 +1,7 @@
 """Features as of now: of users from their own traces whenever they did something, of items now and then."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -56,6 +56,12 @@ class Featuring:
     def nothing(self) -> Row:
         """The features of somebody of whom nothing is known."""
         return sealed_row(self.bundle.snapshot, -1)
+
+    def grown(self, bundle: Bundle) -> "Featuring":
+        """The same of a bundle with other items: the declarations need not be read again."""
+        other = replace(self, bundle=bundle)
+        vars(other)["evaluator"] = self.evaluator
+        return other
 
     def ready(self) -> None:
         """Read and compile now what computing features will need."""

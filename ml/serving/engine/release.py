@@ -74,11 +74,11 @@ class Release:
     popular: dict[str, Pool] = field(default_factory=dict, compare=False)  # what is popular everywhere, once asked for
 
     @classmethod
-    def of(cls, domain: Domain, version: int, bundle: Bundle) -> "Release":
+    def of(cls, domain: Domain, version: int, bundle: Bundle, featuring: Featuring | None = None) -> "Release":
         """Everything that requests need, read before the first one comes; the domain is as the source needs it."""
         domain = Source.model_validate(bundle.manifest["source"]).applied_to(domain)
         plans = {name: _plan(name, placement, bundle) for name, placement in domain.placements.items()}
-        featuring = Featuring(bundle, domain.protocol)
+        featuring = featuring or Featuring(bundle, domain.protocol)
         return cls(domain, version, bundle, plans, featuring, ItemRows(featuring))
 
     def plan(self, placement: str) -> Plan:

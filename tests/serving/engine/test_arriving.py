@@ -1,9 +1,11 @@
 """An engine whose items changed goes on with what it knows of users."""
 
+import pytest
 from little_market import ITEMS, NOW, USERS, engine_of
 
 from ml.data.new_items import NewItem
 from ml.serving.contract import SlateRequest
+from ml.serving.engine import featuring
 from ml.serving.engine.arriving import with_items
 
 
@@ -28,6 +30,16 @@ def test_nothing_told_is_the_same_engine(plain):
 def test_a_new_item_has_a_number_after_the_others(plain):
     changed = with_items(engine_of(plain.release), [NewItem.told("brand new", {"name": "a new one"})])
     assert changed.release.item("brand new") == len(ITEMS)
+
+
+def test_nobody_waits_for_what_an_engine_with_other_items_reads_lazily(plain, monkeypatch):
+    engine = engine_of(plain.release)
+    engine.release.featuring.ready()
+    monkeypatch.setattr(featuring, "load_declarations", lambda: pytest.fail("the declarations are read again"))
+    changed = with_items(engine, [NewItem.told("brand new", {"name": "a new one"})]).release
+    assert changed.featuring.bundle is changed.bundle
+    assert {"evaluator", "describing"} <= vars(changed.featuring).keys()
+    assert "offsets" in vars(changed.bundle.log)
 
 
 def test_who_knows_a_new_item_looks_again_and_the_others_do_not(plain):

@@ -86,8 +86,7 @@ def test_what_queues_is_answered_together(market, monkeypatch):
     assert {slate.degraded for slate in slates} == {None}
 
 
-def test_a_ranker_that_hangs_costs_the_budget_and_no_more(market, monkeypatch):
-    monkeypatch.setattr(lane, "HUNG", 0.3)
+def test_a_ranker_that_hangs_costs_the_budget_and_no_more(market):
     before = threads()
 
     async def ask(batcher):
@@ -96,7 +95,7 @@ def test_a_ranker_that_hangs_costs_the_budget_and_no_more(market, monkeypatch):
         assert batching.PATIENT_SHARE * BUDGET / 1_000 <= took < BUDGET / 1_000 + CHEAP
         slate, took = await timed(batcher, asked())  # known to be late: it does not wait for the budget
         assert (slate.degraded is not None, took < CHEAP) == (True, True)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(lane.HUNG)
         batcher.full.look_after()
         assert len(threads() - before) == 2
         gate, engine.gate = engine.gate, threading.Event()

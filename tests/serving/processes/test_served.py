@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 import pytest
 from little_home import ITEMS, USERS, consents, forget_what_happened
-from slate_server import AS_OF, Server, happened, running
+from slate_server import AS_OF, Answer, Server, happened, running
 
 from ml.bundle.bundle import open_bundle
 from ml.data.landing import table_glob
@@ -167,27 +167,27 @@ def test_an_item_that_is_put_is_in_slates_at_once(server):
     path = f"/v1/retail/items/{quote(new, safe='')}"
     answer = server.ask("PUT", path, told)
     assert (answer.status, answer.told["known_before"]) == (200, False)
-    shown = [each for user in USERS for each in server.slate(user, "email", k=40).told["items"]]
+    shown = [each for user in USERS for each in in_full(server, user, "email").told["items"]]
     found = [each for each in shown if each["item_id"] == new]
     assert found
     assert {tuple(each["sources"]) for each in found} == {("content",)}
     assert server.ask("PUT", path, {"stock": 0}).status == 200
-    assert new not in {item for user in USERS for item in server.slate(user, "email", k=40).items}
+    assert new not in {item for user in USERS for item in in_full(server, user, "email").items}
 
 
-def whole(server: Server, user: str) -> list[str]:
-    """The items of a slate that was answered in full: a busy machine may be late now and then."""
+def in_full(server: Server, user: str, placement: str) -> Answer:
+    """A slate that was answered in full: a busy machine may be late now and then."""
     for _ in range(100):
-        answer = server.slate(user, "off_site", k=40)
+        answer = server.slate(user, placement, k=40)
         if answer.status == 200 and answer.told["degraded"] is None:
-            return answer.items
+            return answer
         time.sleep(0.05)
     raise AssertionError("no slate was answered in full")
 
 
 def like_a_stranger(server: Server, user: str) -> bool:
     """Whether the user gets what anybody gets; asked twice, as features of items may change between two requests."""
-    return any(whole(server, user) == whole(server, "nobody") for _ in range(2))
+    return any(in_full(server, user, "off_site").items == in_full(server, "nobody", "off_site").items for _ in range(2))
 
 
 def test_who_is_forgotten_is_a_stranger_at_once(server):
