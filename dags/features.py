@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from airflow.sdk import DAG, Asset, Param, TriggerRule, chain, task
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, TriggerRule, chain, task
 
 from ml import steps
 from ml.domains import DOMAINS, Domain
-from ml.wheel.conventions import GATE, WAREHOUSE_POOL, asset_name, dag_options
+from ml.wheel.conventions import CLOCK, GATE, WAREHOUSE_POOL, asset_name, dag_options
 from ml.wheel.dbt_tasks import dbt_tasks
 
 MEANING = "Use only what was known at the start of this day; empty: all that has landed."
@@ -66,7 +66,8 @@ def publish_features(planned: dict[str, Any]) -> str:
 def features(domain: Domain) -> None:
     """Declare the features DAG of one domain."""
     published = publish_features.override(outlets=[Asset(asset_name(domain.name, "features"))])
-    with DAG(**dag_options(domain, "features", __doc__), schedule=domain.retrain_schedule, params=PARAMETERS):
+    schedule = CronTriggerTimetable(domain.retrain_schedule, **CLOCK)
+    with DAG(**dag_options(domain, "features", __doc__), schedule=schedule, params=PARAMETERS):
         planned = plan(domain.name, AS_OF)
         todo = prepare(planned)
         built = dbt_tasks(domain.name, planned["vars"], todo["full_refresh"])

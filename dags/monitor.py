@@ -8,7 +8,7 @@ from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable, t
 from ml import steps
 from ml.domains import DOMAINS, Domain
 from ml.logs import get_logger
-from ml.wheel.conventions import asset_name, dag_id, dag_options
+from ml.wheel.conventions import CLOCK, asset_name, dag_id, dag_options
 
 log = get_logger(__name__)
 
@@ -30,7 +30,7 @@ def retrain_needed(found: dict[str, Any]) -> bool:
 def monitor(domain: Domain) -> None:
     """Declare the monitoring DAG of one domain."""
     schedule = AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable(domain.monitor_schedule, timezone="UTC"),
+        timetable=CronTriggerTimetable(domain.monitor_schedule, **CLOCK),
         assets=[Asset(asset_name(domain.name, "champion"))],
     )
     with DAG(**dag_options(domain, "monitor", __doc__), schedule=schedule):

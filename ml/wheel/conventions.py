@@ -25,6 +25,10 @@ TASK_DEFAULTS: dict[str, Any] = {
 }
 """Every task may fail once: steps are idempotent, so that a second try costs only what is missing."""
 
+CLOCK: dict[str, Any] = {"timezone": "UTC", "run_immediately": timedelta(0)}
+"""A schedule begins with its next tick. Airflow would make up for the last one on a new machine, as long as a tenth of
+the time to the next has not passed: a turn that somebody starts then would wait behind that run and its training."""
+
 GATE: dict[str, Any] = {"retries": 0}
 """A gate's answer does not change by asking again."""
 

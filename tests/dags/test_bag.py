@@ -48,6 +48,8 @@ def test_assets_join_the_stages_into_a_wheel(bag, tasks, domain):
     schedules = {stage: bag["dags"][dag_id(domain.name, stage)]["schedule"] for stage in STAGES}
     assert domain.retrain_schedule in schedules["features"]
     assert domain.monitor_schedule in schedules["monitor"]
+    for stage in ("features", "monitor"):  # else a new machine makes up for what was due before it was there
+        assert "run_immediately=datetime.timedelta(0)" in schedules[stage].replace(" ", "")
     for stage, last, asset, following in (
         ("features", "publish_features", "features", "train"),
         ("train", "publish", "challenger", "promote"),
