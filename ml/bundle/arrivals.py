@@ -89,7 +89,7 @@ def extended(bundle: Bundle, items: Sequence[NewItem]) -> Bundle:
     parts = {each.name: getattr(sealed, each.name) for each in fields(Bundle)} | {
         "recommender": _longer(sealed.recommender, catalogue.iloc[arrived.known :]),
         "snapshot": longer_snapshot(sealed.snapshot, sealed.categories, catalogue, facts, arrived),
-        "log": replace(sealed.log, items=len(catalogue)),
+        "log": sealed.log.with_items(len(catalogue)),
         "items": Vocabulary(catalogue["item_id"].to_numpy(object)) if arrived.new else sealed.items,
         "catalogue": catalogue,
         "item_facts": facts,

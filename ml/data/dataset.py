@@ -46,6 +46,12 @@ class Log:
         """(users + 1,) where each user's events begin."""
         return np.searchsorted(self.user, np.arange(self.users + 1)).astype(np.int64)
 
+    def with_items(self, items: int) -> "Log":
+        """The same events over another number of items: where each user's begin is not looked up again."""
+        log = replace(self, items=items)
+        vars(log)["offsets"] = self.offsets
+        return log
+
     def where(self, keep: np.ndarray) -> "Log":
         """The events that a mask keeps."""
         names = ("user", "item", "at", "session", "place", "weight", "value", "target")
