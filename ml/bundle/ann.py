@@ -1,22 +1,22 @@
 """The index of item vectors: exact below the size where that is as fast, inverted lists above.
 
 Inverted lists (IVF-Flat: Jégou, Douze and Schmid, "Product quantization for nearest neighbor search", TPAMI 2011,
-without the quantization) as faiss implements them: k-means parts the vectors, a query reads the lists of the nearest
-centroids. Chosen by measurement: docs/decisions/ann-index.md. Similarity is the inner product.
+without the quantization): k-means, faiss's, parts the vectors, a query reads the lists of the nearest centroids. Chosen
+by measurement: docs/decisions/ann-index.md. Similarity is the inner product.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from ml.artifacts import read_json, write_json
-from ml.data.arrays import Floats, Indices, mapped
+from ml.bundle.stored import load_fields, save_fields
+from ml.data.arrays import Floats, Indices, Ints, mapped
 from ml.errors import RunFailed
 from ml.retrieval.contract import Ranking, top_k
+from ml.threads import at_most
 
 # Measured on the item vectors of a two-tower model, one query at a time on one thread: see the decision.
 EXACT_BELOW = 5_000
@@ -25,7 +25,7 @@ EFFORTS = (1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 LEAST_A_LIST = 39  # vectors: what faiss needs to place a centroid well
 MINIMUM_RECALL = 0.98
 RECALL_AT = 100
-LISTS = "lists.faiss"
+LISTS = "lists"
 CHUNK = 256  # queries answered exactly at once: bounds memory
 
 
@@ -63,41 +63,53 @@ class ExactIndex:
 
 @dataclass(frozen=True)
 class ListIndex:
-    """Inverted lists of faiss."""
+    """L inverted lists, one after the other."""
 
-    lists: Any  # faiss.IndexIVFFlat
+    centroid: Floats  # (L, D)
+    start: Ints  # (L + 1,) where each list begins
+    item: Indices  # (N,) numbers of the items, in ascending order within a list
+    member: Floats  # (N, D) their vectors
+    probes: int = 1  # lists that a query reads
     kind: str = "ivf"
 
     @classmethod
-    def of(cls, vectors: Floats) -> "ListIndex":
-        """Part the vectors (N, D) into about √N lists. On one thread, so that the same vectors give the same lists."""
-        import faiss
+    def of(cls, vectors: Floats) -> Self:
+        """Part the vectors (N, D) into about √N lists."""
+        centroid, nearest = parted(vectors)
+        item = np.argsort(nearest, kind="stable").astype(np.int32)
+        start = np.searchsorted(nearest[item], np.arange(len(centroid) + 1))
+        return cls(centroid, start, item, np.ascontiguousarray(vectors[item], np.float32))
 
-        size = vectors.shape[1]
-        count = max(1, min(round(np.sqrt(len(vectors))), len(vectors) // LEAST_A_LIST))
-        lists = faiss.IndexIVFFlat(faiss.IndexFlatIP(size), size, count, faiss.METRIC_INNER_PRODUCT)
-        with _one_thread():
-            lists.train(np.ascontiguousarray(vectors, np.float32))
-            lists.add(np.ascontiguousarray(vectors, np.float32))
-        return cls(lists)
-
-    def reading(self, share: float) -> "ListIndex":
+    def reading(self, share: float) -> Self:
         """The same lists, of which a query reads this share."""
-        self.lists.nprobe = max(1, round(share * self.lists.nlist))
-        return self
+        return replace(self, probes=max(1, round(share * len(self.centroid))))
 
     def search(self, queries: Floats, k: int) -> Ranking:
         """The K best items of each query (Q, D), all but for those in lists that are not read."""
-        with _one_thread():  # waking others takes longer than what they would do
-            score, item = self.lists.search(np.ascontiguousarray(queries, np.float32), k)
-        score[item < 0] = -np.inf
-        return Ranking(item.astype(np.int32), score)
+        from ml.bundle.ann_kernel import search
+
+        item, score = np.full((len(queries), k), -1, np.int32), np.full((len(queries), k), -np.inf, np.float32)
+        queries = np.ascontiguousarray(queries, np.float32)
+        search(queries, self.centroid, self.start, self.item, self.member, self.probes, item, score)
+        return Ranking(item, score)
 
     def save(self, folder: Path) -> None:
         """Write the lists."""
-        import faiss
+        save_fields(folder / LISTS, self)
 
-        faiss.write_index(self.lists, str(folder / LISTS))
+
+def parted(vectors: Floats) -> tuple[Floats, Indices]:
+    """Centroids (L, D) of about √N vectors each (N, D), and the nearest of each (N,).
+
+    On one thread, so that the same vectors give the same lists.
+    """
+    import faiss
+
+    count = max(1, min(round(np.sqrt(len(vectors))), len(vectors) // LEAST_A_LIST))
+    vectors, nearest = np.ascontiguousarray(vectors, np.float32), faiss.IndexFlatIP(vectors.shape[1])
+    with at_most(1):
+        faiss.IndexIVFFlat(nearest, vectors.shape[1], count, faiss.METRIC_INNER_PRODUCT).train(vectors)
+        return nearest.reconstruct_n(0, count), nearest.assign(vectors, 1)[:, 0].astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -129,7 +141,8 @@ def build_index(vectors: Floats, queries: Floats, *, exact_below: int = EXACT_BE
         return MeasuredIndex(exact, 1.0, 0)
     lists, best, found = ListIndex.of(vectors), exact.search(queries, RECALL_AT), 0.0
     for share in EFFORTS:
-        found = recall(lists.reading(share).search(queries, RECALL_AT), best)
+        lists = lists.reading(share)
+        found = recall(lists.search(queries, RECALL_AT), best)
         if found >= MINIMUM_RECALL:
             return MeasuredIndex(lists, found, len(queries))
     raise RunFailed(
@@ -159,14 +172,11 @@ def save_index(folder: Path, measured: MeasuredIndex, vectors: Floats) -> None:
 def load_index(folder: Path) -> tuple[Index, Floats]:
     """The index and the vectors (N, D), both mapped into memory rather than read."""
     vectors: Floats = mapped(folder / "vectors.npy")
-    if read_json(folder / "index.json")["kind"] == "exact":
+    if read_json(folder / "index.json")["kind"] == ExactIndex.kind:
         return ExactIndex(vectors), vectors
-    import faiss
-
-    lists: Any = faiss.read_index(str(folder / LISTS), faiss.IO_FLAG_MMAP)
-    on_disk: Any = faiss.downcast_InvertedLists(lists.invlists)
-    on_disk.prefetch_nthread = 0  # else every query starts a thread a list, to read ahead what is in memory
-    return ListIndex(lists), vectors
+    if not (folder / LISTS).is_dir():
+        raise RunFailed(f"{folder} was written by an earlier version: seal the bundle again")
+    return ListIndex(**load_fields(folder / LISTS)), vectors
 
 
 def similar_to(index: Index, vectors: Floats, item: int, k: int) -> tuple[Indices, Floats]:
@@ -174,15 +184,3 @@ def similar_to(index: Index, vectors: Floats, item: int, k: int) -> tuple[Indice
     found = index.search(np.asarray(vectors[item : item + 1], np.float32), k + 1)
     keep = np.flatnonzero((found.item[0] != item) & (found.item[0] >= 0))[:k]
     return found.item[0][keep], found.score[0][keep]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    import faiss
-
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)

@@ -34,9 +34,14 @@ def save_fields(folder: Path, value: Any) -> None:
     write_json(folder / "fields.json", plain)
 
 
+def load_fields(folder: Path) -> dict[str, Any]:
+    """What `save_fields` wrote of a dataclass without nested tables, by name of the field."""
+    return {**_arrays(folder), **read_json(folder / "fields.json")}
+
+
 def load_log(folder: Path) -> Log:
     """The log that `save_fields` wrote."""
-    return Log(**_arrays(folder), **read_json(folder / "fields.json"))
+    return Log(**load_fields(folder))
 
 
 def load_snapshot(folder: Path) -> Snapshot:

@@ -7,6 +7,7 @@ from ml.data.arrays import Floats, Indices, Ints
 
 HELD = 4  # times K: so many contenders are held before the worse of them are dropped
 BLOCK = 64  # scores compared with the bound at once
+BINS = 256  # into which scores are parted to find the K-th best
 
 
 def _multiply(
@@ -26,19 +27,41 @@ def _multiply(
             line[column] = line[column] if line[column] != 0 else -np.inf
 
 
+def _kth_best(score: Floats, k: int) -> float:
+    """What `numpy.partition` finds of all scores, of those alone that fall in one bin with the K-th best."""
+    low = high = score[0]
+    for each in score:
+        low, high = min(low, each), max(high, each)
+    span = high - low
+    if not (np.float32(1e-30) < span < np.inf):  # all alike, or not to be parted evenly
+        return float(np.partition(score, len(score) - k)[len(score) - k])
+    scale = score.dtype.type((BINS - 1) / span)
+    held, bins = np.zeros(BINS, np.int32), np.empty(len(score), np.uint8)
+    for at in range(len(score)):
+        bins[at] = np.uint8((score[at] - low) * scale)
+        held[bins[at]] += 1
+    better, its = 0, BINS - 1
+    while better + held[its] < k:
+        better, its = better + held[its], its - 1
+    near, count = np.empty(len(score), score.dtype), 0
+    for at in range(len(score)):
+        near[count] = score[at]
+        count += bins[at] == its
+    return float(np.partition(near[:count], count - (k - better))[count - (k - better)])
+
+
 def _keep_best(score: Floats, item: Indices, count: int, k: int) -> float:
     """Move the K best of the first `count` pairs to the front, in their order; returns the worst of their scores."""
-    worst = np.partition(score[:count], count - k)[count - k]
+    worst = kth_best(score[:count], k)
     ties = k
     for at in range(count):
         ties -= score[at] > worst
     kept = 0
-    for at in range(count):
+    for at in range(count):  # without a branch: whether the next is kept is anybody's guess
         tied = score[at] == worst
-        if score[at] > worst or (tied and ties > 0):
-            ties -= tied
-            score[kept], item[kept] = score[at], item[at]
-            kept += 1
+        keep = (score[at] > worst) | (tied & (ties > 0))
+        score[kept], item[kept] = score[at], item[at]
+        kept, ties = kept + keep, ties - tied
     return float(worst)
 
 
@@ -171,6 +194,7 @@ def _select_of_product(
 
 
 multiply = numba.njit(cache=True, nogil=True)(_multiply)
+kth_best = numba.njit(cache=True, nogil=True)(_kth_best)
 keep_best = numba.njit(cache=True, nogil=True)(_keep_best)
 write_best = numba.njit(cache=True, nogil=True)(_write_best)
 contenders = numba.njit(cache=True, nogil=True)(_contenders)

@@ -43,10 +43,10 @@ def test_few_vectors_are_searched_exactly_and_many_by_lists():
 
 
 def test_no_more_is_read_than_is_needed(monkeypatch):
-    lists = build_index(VECTORS, QUERIES, exact_below=0).index.lists
-    assert lists.nprobe < lists.nlist / 2
+    lists = build_index(VECTORS, QUERIES, exact_below=0).index
+    assert lists.probes < len(lists.centroid) / 2
     monkeypatch.setattr(ann, "EFFORTS", (1 / 2,))
-    assert build_index(VECTORS, QUERIES, exact_below=0).index.lists.nprobe == round(lists.nlist / 2)
+    assert build_index(VECTORS, QUERIES, exact_below=0).index.probes == round(len(lists.centroid) / 2)
 
 
 def test_an_index_that_finds_too_little_is_not_published():
@@ -64,11 +64,39 @@ def test_a_stored_index_answers_the_same(tmp_path, exact_below):
     assert np.array_equal(index.search(QUERIES, 20).item, measured.index.search(QUERIES, 20).item)
 
 
-def test_a_stored_index_starts_no_thread_to_read_ahead(tmp_path):
+def test_stored_lists_are_mapped_so_that_processes_share_them(tmp_path):
     save_index(tmp_path / "index", build_index(VECTORS, QUERIES, exact_below=0), VECTORS)
     index, _ = load_index(tmp_path / "index")
     assert isinstance(index, ListIndex)
-    assert faiss.downcast_InvertedLists(index.lists.invlists).prefetch_nthread == 0
+    assert all(isinstance(part.base, np.memmap) for part in (index.centroid, index.start, index.item, index.member))
+
+
+def test_lists_of_an_earlier_version_say_what_to_do(tmp_path):
+    save_index(tmp_path / "index", build_index(VECTORS, QUERIES, exact_below=0), VECTORS)
+    (tmp_path / "index" / "lists").rename(tmp_path / "index" / "lists.faiss")
+    with pytest.raises(RunFailed, match="seal the bundle again"):
+        load_index(tmp_path / "index")
+
+
+@pytest.mark.parametrize("share", [1 / 64, 1 / 4, 1.0])
+@pytest.mark.parametrize("k", [1, 20, 400, 4000])
+def test_lists_find_what_faiss_finds(share, k):
+    lists = ListIndex.of(VECTORS).reading(share)
+    peer = faiss.IndexIVFFlat(faiss.IndexFlatIP(16), 16, len(lists.centroid), faiss.METRIC_INNER_PRODUCT)
+    peer.quantizer.add(lists.centroid)
+    peer.is_trained, peer.nprobe = True, lists.probes
+    peer.add(VECTORS)
+    found, (score, item) = lists.search(QUERIES, k), peer.search(QUERIES, k)
+    assert np.array_equal(found.item >= 0, item >= 0)
+    np.testing.assert_allclose(found.score[item >= 0], score[item >= 0], atol=1e-6)
+    assert all(set(mine) == set(theirs) for mine, theirs in zip(found.item, item, strict=True))
+
+
+def test_lists_that_are_all_read_find_what_is_exact_ties_too():
+    vectors = np.repeat(VECTORS[:1000], 3, axis=0)  # each thrice
+    found, exact = ListIndex.of(vectors).reading(1.0).search(QUERIES, 100), ExactIndex(vectors).search(QUERIES, 100)
+    np.testing.assert_allclose(found.score, exact.score, atol=1e-6)
+    assert np.array_equal(found.item, exact.item)
 
 
 def test_the_same_vectors_give_the_same_lists():

@@ -53,6 +53,17 @@ def test_it_is_a_sort_by_score_then_item(seed: int, rows: int, items: int, k: in
     assert (scores == untouched).all()
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    scores=st.lists(st.floats(width=32, allow_nan=False), min_size=30, max_size=200),
+    k=st.integers(1, 5),
+)
+def test_scores_of_any_size_are_sorted(scores: list[float], k: int) -> None:
+    """Next to nothing beside the largest there are, infinity too: what is parted by value must not go wrong."""
+    row = np.array([scores], np.float32)
+    assert as_lists(top_k(row, k)) == one_by_one(row, k, None, None)
+
+
 def test_candidates_in_few_blocks_are_all_found() -> None:
     scores = np.full((2, 5000), -np.inf, np.float32)
     scores[0, 100:400] = np.arange(300)
