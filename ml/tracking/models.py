@@ -18,7 +18,7 @@ from ml.tracking.store import client, patient, without_bars
 SCRIPT = Path(__file__).with_name("served_model.py")
 # What a process needs to load any of our models beyond this package.
 REQUIREMENTS = ("numpy", "pandas", "pydantic", "pydantic-settings", "rich", "duckdb", "scipy", "xgboost", "torch",
-                "safetensors", "implicit", "faiss-cpu")  # fmt: skip
+                "safetensors", "implicit", "numba")  # fmt: skip
 
 
 @patient
