@@ -97,6 +97,11 @@ class AirflowApi:
         """`queued`, `running`, `success` or `failed`."""
         return str(self._read(f"/dags/{dag}/dagRuns/{run}")["state"])
 
+    def running(self, dag: str) -> list[str]:
+        """The runs of a DAG that are under way."""
+        found = self._read(f"/dags/{dag}/dagRuns", params={"state": "running"})
+        return [str(each["dag_run_id"]) for each in found["dag_runs"]]
+
     def tasks(self, dag: str, run: str) -> list[TaskState]:
         """Every task of a run."""
         found = self._read(f"/dags/{dag}/dagRuns/{run}/taskInstances", params={"limit": 100})

@@ -92,8 +92,12 @@ class Follower:
         return tasks
 
     def caused_run(self, dag: str, run: str, following: str) -> str:
-        """The run of the following DAG that the assets of this run started, or one started by hand without any."""
+        """The run of the following DAG that the assets of this run started, or one started by hand without any.
+
+        A DAG has one run at a time: while somebody else's is under way, this one waits as long as that takes.
+        """
         deadline = time.monotonic() + HANDOVER_SECONDS
+        told: set[str] = set()
         while time.monotonic() < deadline:
             caused = self.api.runs_caused_by(dag, run)
             if caused is None:
@@ -101,9 +105,18 @@ class Follower:
                 return self.api.trigger(following, {})
             if following in dict(caused):
                 return dict(caused)[following]
+            if others := self.api.running(following):
+                deadline = time.monotonic() + HANDOVER_SECONDS
+                self._tell_of(others, told)
             self.services.check()
             time.sleep(POLL_SECONDS)
         raise RunFailed(f"{dag} updated its asset, but {following} did not start within {HANDOVER_SECONDS:.0f} s")
+
+    def _tell_of(self, others: list[str], told: set[str]) -> None:
+        """Say, once of each, which runs are waited for."""
+        for other in set(others) - told:
+            self.console.print(f"waiting for another run to end: {other}", highlight=False, soft_wrap=True)
+            told.add(other)
 
     def explain(self, dag: str, tasks: list[TaskState], lines: int = 30) -> str:
         """Which tasks failed, and the end of the first one's log."""

@@ -115,6 +115,12 @@ def test_runs_caused_by_an_asset(answer, caused):
     assert dict(asked[0].url.params) == {"source_dag_id": "shop__features", "source_run_id": "manual__1"}
 
 
+def test_runs_under_way_are_asked_for_by_their_state():
+    api, asked = api_that_answers({("GET", "/api/v2/dags/shop__train/dagRuns"): {"dag_runs": [{"dag_run_id": "manual__1"}]}})
+    assert api.running("shop__train") == ["manual__1"]
+    assert dict(asked[0].url.params) == {"state": "running"}
+
+
 def test_tasks_have_their_state_and_times():
     task = {"task_id": "land", "state": None, "start_date": None, "end_date": None, "try_number": 0}
     done = task | {"state": "success", "start_date": "2018-01-01T00:00:00Z", "end_date": "2018-01-01T00:00:02.5Z"}

@@ -1,4 +1,5 @@
 import io
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -44,6 +45,9 @@ class PlannedAirflow:
         if self.refused and dag == "shop__promote":
             return None
         return [(following[dag], f"run of {following[dag]}")]
+
+    def running(self, dag):
+        return []
 
     def task_log(self, task):
         return ["reading", "RunFailed: row 3: a negative price"]
@@ -98,3 +102,14 @@ def test_a_run_that_never_comes_is_reported(console, monkeypatch):
     airflow.runs_caused_by = lambda dag, run: []
     with pytest.raises(RunFailed, match="shop__train did not start"):
         follower(airflow, console).turn("shop", {})
+
+
+def test_somebody_elses_run_is_waited_for_as_long_as_it_takes(console, monkeypatch):
+    monkeypatch.setattr(follow, "HANDOVER_SECONDS", 0.05)
+    airflow, ends = PlannedAirflow(), time.monotonic() + 0.2
+    caused = airflow.runs_caused_by
+    airflow.runs_caused_by = lambda dag, run: [] if time.monotonic() < ends else caused(dag, run)
+    airflow.running = lambda dag: ["manual__by_hand"] if time.monotonic() < ends else []
+    turn = follower(airflow, console).turn("shop", {})
+    assert turn.runs[1][0] == "shop__train"
+    assert console.file.getvalue().count("waiting for another run to end: manual__by_hand") == 1
