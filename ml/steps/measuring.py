@@ -10,14 +10,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Any
 
+import numpy as np
 import psutil
 
 from ml.errors import RunFailed
 from ml.memory import MEGABYTE, MemorySampler
 
+PACED, PACE_TIMES = 1_000_000, 5  # numbers sorted to see how fast a core is just now, and how often
 SAMPLE_SECONDS = 1.0  # a look at a process of some gigabytes costs it some milliseconds
 # The kernel's mark of a process goes back to before its `exec`: a child that we start begins with all that we hold.
 # A small process between starts it with next to nothing, and notes its mark (kibibytes on Linux) in a file.
@@ -86,3 +88,14 @@ def machine() -> Mapping[str, Any]:
         "cores": len(psutil.Process().cpu_affinity()) if psutil.LINUX else psutil.cpu_count(),
         "memory_mb": psutil.virtual_memory().total // MEGABYTE,
     }
+
+
+def pace_ms() -> float:
+    """Milliseconds that a core takes for always the same work: machines that others share are not equally fast always."""
+    numbers = np.random.default_rng(0).random(PACED)
+    took = []
+    for _ in range(PACE_TIMES):
+        begun = perf_counter()
+        np.sort(numbers)
+        took.append(perf_counter() - begun)
+    return 1_000 * min(took)

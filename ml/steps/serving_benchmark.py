@@ -18,7 +18,7 @@ from ml.errors import RunFailed
 from ml.logs import get_logger
 from ml.serving.load.summary import QUANTILES
 from ml.serving.load.traffic import People, Traffic
-from ml.steps.measuring import machine
+from ml.steps.measuring import machine, pace_ms
 from ml.steps.promotion import open_version
 from ml.steps.serving_aims import aims
 from ml.steps.serving_home import measured_home, move, twin_of
@@ -144,8 +144,12 @@ class _Measured:
 
     def _load(self, trials: Trials, server: Server, rate: float, share: float) -> Document:
         wait_until_prepared(server)  # for those as well who did something while more was asked than it can bear
-        rounds = [trials.measure(rate * share) for _ in range(self.plan.rounds)]
+        rounds = [{"pace_ms": self._pace(), **trials.measure(rate * share)} for _ in range(self.plan.rounds)]
         return {"share": share, "rate": rate * share, **across(rounds)}
+
+    def _pace(self) -> float:
+        with on_cores(self.on[-1:]):
+            return pace_ms()
 
     def _swap(self, trials: Trials, rate: float) -> Document:
         twin = twin_of(self.plan.domain, self.version)
@@ -181,13 +185,14 @@ def _saturated(trials: Trials) -> float:
 
 
 def across(rounds: Sequence[Document]) -> Document:
-    """The median of each figure over rounds, and the least and most of the p99."""
-    stages = list(rounds[0]["stages_ms"])
+    """The median of each figure over rounds, and the least and most of the p99 and of the machine's pace."""
+    stages, pace = list(rounds[0]["stages_ms"]), [each["pace_ms"] for each in rounds]
     p99 = [each["latency_ms"]["p99"] for each in rounds if each["latency_ms"]["p99"] is not None]
     return {
         "slates_per_second": _middle([each["slates_per_second"] for each in rounds]),
         "latency_ms": {name: _middle([each["latency_ms"][name] for each in rounds]) for name in QUANTILES},
-        "p99_range_ms": [min(p99, default=None), max(p99, default=None)], "lag_ms": {name: _middle([each["lag_ms"][name] for each in rounds]) for name in QUANTILES},
+        "p99_range_ms": [min(p99, default=None), max(p99, default=None)], "pace_range_ms": [min(pace), max(pace)],
+        "lag_ms": {name: _middle([each["lag_ms"][name] for each in rounds]) for name in QUANTILES},
         "shed": sum(each["shed"] for each in rounds), "failed": sum(each["failed"] for each in rounds),
         "degraded": _middle([each["degraded"] for each in rounds]),
         "stages_ms": {stage: {name: _middle([each["stages_ms"][stage][name] for each in rounds]) for name in QUANTILES} for stage in stages},

@@ -62,17 +62,18 @@ def _loads(document: Document) -> Iterator[str]:
         f"Saturation is the highest rate found at which p99 stays below {document['limit_ms']:.0f} ms and nothing is "
         f"shed for {document['seconds']:g} seconds, in one of {TRIES} tries: {top['rate']:,.0f} requests, {top['slates_per_second']:,.0f} slates "
         f"a second. Below: the median of {document['rounds']} rounds, which begin once the server is prepared for "
-        "everybody who did something before; milliseconds."
+        "everybody who did something before; milliseconds. Machines that others share are not equally fast always: the "
+        "last column is what sorting the same numbers took on the server's core before each round."
     )
     yield ""
-    yield "| share of saturation | slates/s | p50 | p99 | p99.9 | p99 of rounds | degraded | shed | failed | generator late, p99 |"
-    yield "|---:|---:|---:|---:|---:|---|---:|---:|---:|---:|"
+    yield "| share of saturation | slates/s | p50 | p99 | p99.9 | p99 of rounds | degraded | shed | failed | generator late, p99 | a sort |"
+    yield "|---:|---:|---:|---:|---:|---|---:|---:|---:|---:|---|"
     for load in document["loads"]:
-        low, high = load["p99_range_ms"]
+        (low, high), (least, most) = load["p99_range_ms"], load["pace_range_ms"]
         figures = " | ".join(number(load["latency_ms"][name]) for name in QUANTILES)
         yield (
             f"| {load['share']:.0%} | {load['slates_per_second']:,.0f} | {figures} | {number(low)} to {number(high)} | "
-            f"{load['degraded']:.1%} | {load['shed']} | {load['failed']} | {number(load['lag_ms']['p99'])} |"
+            f"{load['degraded']:.1%} | {load['shed']} | {load['failed']} | {number(load['lag_ms']['p99'])} | {number(least)} to {number(most)} |"
         )
     yield from ("", "Milliseconds by stage, as the answers tell them:", "")
     shares = [f"{load['share']:.0%} {name}" for load in document["loads"] for name in QUANTILES]

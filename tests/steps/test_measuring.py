@@ -11,7 +11,7 @@ import pytest
 
 from ml.errors import RunFailed
 from ml.memory import MEGABYTE, memory_of
-from ml.steps.measuring import _family, machine, run_measured
+from ml.steps.measuring import _family, machine, pace_ms, run_measured
 
 HELD = 60_000_000  # bytes that a child of the measured process holds
 PARENT = f"""
@@ -57,3 +57,8 @@ def test_the_machine_is_that_of_this_process() -> None:
     assert 1 <= found["cores"] <= (os.cpu_count() or 1)
     assert found["memory_mb"] > 500
     assert found["python"].startswith(f"Python {sys.version_info.major}.{sys.version_info.minor}")
+
+
+def test_the_pace_is_of_the_same_work_each_time() -> None:
+    first, second = pace_ms(), pace_ms()
+    assert 0.1 < first < 10 * second

@@ -159,13 +159,14 @@ def test_drift_is_seen_in_the_last_third(minutes, missed):
 def round_of(p99: float, rank: float = 1.0) -> dict:
     quantiles = {"p50": 1.0, "p99": p99, "p99.9": None}
     return {"slates_per_second": 250.0, "latency_ms": quantiles, "lag_ms": quantiles, "shed": 1, "failed": 0, "degraded": 0.0,
-            "rate": 280.0, "given_up": 0, "stages_ms": {"rank": {"p50": rank, "p99": 2.0, "p99.9": 3.0}, "retrieve": quantiles, "total": quantiles}}  # fmt: skip
+            "rate": 280.0, "given_up": 0, "pace_ms": p99 / 2, "stages_ms": {"rank": {"p50": rank, "p99": 2.0, "p99.9": 3.0}, "retrieve": quantiles, "total": quantiles}}  # fmt: skip
 
 
 def test_rounds_are_told_by_their_median_and_range():
     found = across([round_of(4.0), round_of(9.0, 3.0), round_of(5.0, 2.0)])
     assert found["latency_ms"]["p99"] == 5.0
     assert found["p99_range_ms"] == [4.0, 9.0]
+    assert found["pace_range_ms"] == [2.0, 4.5]
     assert found["latency_ms"]["p99.9"] is None
     assert found["stages_ms"]["rank"]["p50"] == 2.0
     assert found["shed"] == 3

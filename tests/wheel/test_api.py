@@ -116,7 +116,9 @@ def test_runs_caused_by_an_asset(answer, caused):
 
 
 def test_runs_under_way_are_asked_for_by_their_state():
-    api, asked = api_that_answers({("GET", "/api/v2/dags/shop__train/dagRuns"): {"dag_runs": [{"dag_run_id": "manual__1"}]}})
+    api, asked = api_that_answers(
+        {("GET", "/api/v2/dags/shop__train/dagRuns"): {"dag_runs": [{"dag_run_id": "manual__1"}]}}
+    )
     assert api.running("shop__train") == ["manual__1"]
     assert dict(asked[0].url.params) == {"state": "running"}
 
