@@ -1,6 +1,6 @@
 """An open bundle: slates and similar items from sealed files alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -12,7 +12,7 @@ import pandas as pd
 from ml.artifacts import MANIFEST, digest, file_digest, manifest, read_json
 from ml.bundle.ann import ExactIndex, Index, load_index, similar_to
 from ml.bundle.policy import Answer, Asking, Policy, load_policy
-from ml.bundle.stored import load_facts, load_knowledge, load_log, load_snapshot, load_vocabulary
+from ml.bundle.stored import load_facts, load_knowledge, load_log, load_snapshot, load_vocabulary, read_rows
 from ml.data.arrays import Floats, Indices, Ragged
 from ml.data.dataset import Log, requests_for
 from ml.data.facts import FactTable
@@ -226,8 +226,12 @@ class Bundle:
         return Recommended(str(self.items.ids[item]), self.names[item], told, self.sources(int(bits)))
 
 
-def open_bundle(path: Path) -> Bundle:
+def open_bundle(path: Path, let_others: Callable[[], object] = lambda: None) -> Bundle:
     """Check every file of a sealed bundle against its hash and map it into memory.
+
+    Args:
+        path: The bundle's folder.
+        let_others: Called every few milliseconds of what keeps others waiting: it may wait, where they should go first.
 
     Raises:
         RunFailed: where a file was changed, is missing or is not part of the bundle.
@@ -236,12 +240,12 @@ def open_bundle(path: Path) -> Bundle:
     _check_seal(path, described)
     _check_files(path, described["files"])
     vocabularies = {
-        name: load_vocabulary(path / "vocabulary" / f"{name}.parquet")
+        name: load_vocabulary(path / "vocabulary" / f"{name}.parquet", let_others)
         for name in ("users", "items", "places", "categories")
     }
     return Bundle(
         path, described, Recommender.load(path / "recommender"), load_snapshot(path / "snapshot"),
-        load_log(path / "log"), catalogue=pd.read_parquet(path / "catalogue.parquet"), **vocabularies,
+        load_log(path / "log"), catalogue=read_rows(path / "catalogue.parquet", let_others), **vocabularies,
         knowledge=load_knowledge(path / "knowledge"), item_facts=load_facts(path / "item_facts"),
     )  # fmt: skip
 

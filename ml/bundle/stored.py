@@ -1,11 +1,14 @@
 """Feature snapshots, event logs and vocabularies as plain files: one contiguous .npy an array, mapped, not read."""
 
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ml.artifacts import read_json, write_json
 from ml.data.arrays import mapped
@@ -17,6 +20,8 @@ from ml.data.occurrences import Occurrences
 from ml.data.vocabulary import Vocabulary
 from ml.domains.facts import Fact
 from ml.features.store import Snapshot, Table
+
+ROWS = 4_096  # read at once: some milliseconds
 
 
 def save_fields(folder: Path, value: Any) -> None:
@@ -52,15 +57,30 @@ def load_snapshot(folder: Path) -> Snapshot:
     return Snapshot(**_arrays(folder), **names, **tables)
 
 
+def read_rows(path: Path, let_others: Callable[[], object] = lambda: None) -> pd.DataFrame:
+    """What `pandas.read_parquet` reads, some rows at a time: while rows become objects, nothing else is interpreted.
+
+    Args:
+        path: The file.
+        let_others: Called every few milliseconds: it may wait, where others should go first.
+    """
+    with pq.ParquetFile(path) as file:
+        parts = [pa.Table.from_batches([], file.schema_arrow).to_pandas()]
+        for rows in file.iter_batches(ROWS):
+            parts.append(rows.to_pandas())
+            let_others()
+    return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
 def save_vocabulary(path: Path, vocabulary: Vocabulary) -> None:
     """Write identifiers in their order as Parquet."""
     path.parent.mkdir(exist_ok=True)
     pd.DataFrame({"id": pd.Series(vocabulary.ids, dtype=object)}).to_parquet(path, index=False)
 
 
-def load_vocabulary(path: Path) -> Vocabulary:
+def load_vocabulary(path: Path, let_others: Callable[[], object] = lambda: None) -> Vocabulary:
     """What `save_vocabulary` wrote."""
-    return Vocabulary(pd.read_parquet(path)["id"].to_numpy(object))
+    return Vocabulary(read_rows(path, let_others)["id"].to_numpy(object))
 
 
 def save_facts(folder: Path, table: FactTable) -> None:

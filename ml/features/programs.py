@@ -94,7 +94,9 @@ class Program:
 
     def blank(self, groups: int) -> Values:
         """(G, S) values before any event."""
-        return np.tile(self.initial, (groups, 1))
+        values = np.empty((groups, len(self.initial)), self.initial.dtype)
+        values[:] = self.initial  # lets go of the interpreter, as `numpy.tile` does not
+        return values
 
     def columns(self, values: Values, names: Sequence[str]) -> Floats:
         """(G, F) these features, in single precision as in the marts."""

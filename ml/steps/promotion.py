@@ -1,5 +1,6 @@
 """Judging the challenger and moving the champion."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,9 +96,9 @@ def current_dataset(domain: str) -> Dataset:
     return load_dataset(Path(read_json(pointer)["path"]))
 
 
-def open_version(domain: str, version: Version) -> Bundle:
-    """The sealed bundle of a version, checked."""
-    return open_bundle(registry.bundle_of(domain, version))
+def open_version(domain: str, version: Version, let_others: Callable[[], object] = lambda: None) -> Bundle:
+    """The sealed bundle of a version, checked; see `open_bundle`."""
+    return open_bundle(registry.bundle_of(domain, version), let_others)
 
 
 def training_of(bundle: Bundle) -> dict[str, Any]:

@@ -101,9 +101,11 @@ def open_service(
     return service
 
 
-def _engine(declared: Domain, live: LiveView, clock: Clock, budget: Budget, number: int) -> SlateEngine:
+def _engine(
+    declared: Domain, live: LiveView, clock: Clock, budget: Budget, number: int, let_others: Callable[[], object]
+) -> SlateEngine:
     """A version's engine; the bundle's files are checked on the way."""
-    bundle = open_version(declared.name, registry.version_of(declared.name, number))
+    bundle = open_version(declared.name, registry.version_of(declared.name, number), let_others)
     as_of = bundle.snapshot.as_of
     if isinstance(clock, DataClock):
         clock.reach(as_of)

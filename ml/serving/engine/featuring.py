@@ -63,11 +63,11 @@ class Featuring:
         vars(other)["evaluator"] = self.evaluator
         return other
 
-    def ready(self) -> None:
-        """Read and compile now what computing features will need."""
+    def ready(self, let_others: Callable[[], object] = lambda: None) -> None:
+        """Read and compile now what computing features will need; see `item_features`."""
         snapshot, events = self.bundle.snapshot, [SOME_EVENT]
         self.row(0 if len(self.bundle.users) else -1, "", np.array([-1], np.int32), events, snapshot.as_of + 1)
-        item_features(self.evaluator, self.bundle.traces, snapshot.as_of + 1)
+        item_features(self.evaluator, self.bundle.traces, snapshot.as_of + 1, let_others=let_others)
 
     def row(self, user: int, key: str, item: Indices, events: Sequence[LiveEvent], moment: int) -> Row:
         """The features of one user as of a moment.

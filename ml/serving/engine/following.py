@@ -22,10 +22,11 @@ log = get_logger(__name__)
 
 Champion = Callable[[], int | None]  # the version that the alias points at
 Changed = Callable[[SlateEngine], SlateEngine]
-Opened = Callable[[int], SlateEngine]  # raises `RunFailed` where the bundle is not what was sealed
+LetOthers = Callable[[], object]  # called every few milliseconds: it may wait, so that nobody who asks meanwhile does
+Opened = Callable[[int, LetOthers], SlateEngine]  # raises `RunFailed` where the bundle is not what was sealed
 
 
-def warm(engine: SlateEngine, users: Sequence[str] = (), let_others: Callable[[], object] = lambda: None) -> None:
+def warm(engine: SlateEngine, users: Sequence[str] = (), let_others: LetOthers = lambda: None) -> None:
     """Answer once at every placement, and find candidates for these users or else some who were sealed.
 
     What is compiled or read lazily is then, and nobody waits for it.
@@ -33,11 +34,11 @@ def warm(engine: SlateEngine, users: Sequence[str] = (), let_others: Callable[[]
     Args:
         engine: Which answers nobody yet.
         users: Who asked last, the latest first: for so many of them as there is time for.
-        let_others: Called every few milliseconds: it may wait, so that nobody who asks meanwhile does.
+        let_others: Called again and again.
     """
     release = engine.release
     users = users or [str(user) for user in release.bundle.users.ids[:FEW]]
-    release.featuring.ready()
+    release.featuring.ready(let_others)
     for name, plan in release.plans.items():
         anchor = release.item_ids[0] if plan.placement.anchored and release.item_ids else None
         if anchor or not plan.placement.anchored:
@@ -84,7 +85,7 @@ class Follower:
         self._looking, self._changing, self._stop = threading.Lock(), threading.Lock(), threading.Event()
         self._engine: SlateEngine | None = None
         self._also: Changed = lambda engine: engine
-        self.let_others: Callable[[], object] = lambda: None  # called again and again while a version is warmed
+        self.let_others: LetOthers = lambda: None  # while a version is opened and warmed, and the one before goes
         self.refused: Refused | None = None
         self.swaps = 0
 
@@ -113,11 +114,11 @@ class Follower:
             if self.refused and self.refused.stands(wanted):
                 return False
             try:
-                engine = self._also(self._opened(wanted))
+                engine = self._also(self._opened(wanted, self.let_others))
                 last = self._engine.profiles.latest(self._engine.profiles.most) if self._engine else ()
                 warm(engine, last, self.let_others)
                 with self._changing:  # what came while it was warmed
-                    self._engine, self.refused = self._also(engine), None
+                    before, self._engine, self.refused = self._engine, self._also(engine), None
             except Exception as error:  # whatever is wrong with a version, the one before goes on
                 self.refused = Refused(wanted, str(error))
                 log.exception("%s: version %d is refused", self.domain.name, wanted)
@@ -126,6 +127,8 @@ class Follower:
                 return False
             self.swaps += 1
             log.info("%s: version %d answers", self.domain.name, wanted)
+            if before:
+                before.profiles.dismiss(self.let_others)
             return True
 
     def change(self, changed: Changed) -> None:

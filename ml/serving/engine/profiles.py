@@ -1,7 +1,7 @@
 """The profiles of the users who ask, made anew when they did something or when time has passed."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Protocol
@@ -17,6 +17,7 @@ from ml.serving.online.errors import StoreGone
 MOST = 10_000  # profiles kept: a heavy one takes some 100 kB
 FRESH = 1_800_000_000  # microseconds for which features and what was found stand while nothing happens
 RECENT = 60_000_000  # microseconds for which a profile of whom nothing is new is as good as one of now
+DISMISSED = 20  # profiles let go of at once
 RESTS = 300_000_000  # microseconds for which what was found is not found anew while little happens
 log = get_logger(__name__)
 
@@ -124,6 +125,18 @@ class Profiles:
         with self._lock:
             self._erased |= {key}
             self._kept.pop(key, None)
+
+    def dismiss(self, let_others: Callable[[], object]) -> None:
+        """Let go of everybody, a few at a time: to free all of them at once takes as long as some slates.
+
+        Args:
+            let_others: Called in between: it may wait, so that nobody who asks meanwhile does.
+        """
+        while self._kept:
+            with self._lock:
+                gone = [self._kept.popitem() for _ in range(min(len(self._kept), DISMISSED))]
+            gone.clear()  # what nobody else holds is freed here
+            let_others()
 
     def _versions(self, keys: Sequence[str]) -> tuple[list[int | None], bool]:
         """The store's, with None for what nobody can tell now."""

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import threading
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -48,7 +49,9 @@ def registry():
 @pytest.fixture
 def follower(registry, market, plain):
     """Even versions are the market's bundle, odd ones the one without rules."""
-    return Follower(market.domain, registry.champion, lambda version: engine_for((market, plain)[version % 2], version))
+    return Follower(
+        market.domain, registry.champion, lambda version, _: engine_for((market, plain)[version % 2], version)
+    )
 
 
 def test_without_a_champion_nothing_is_answered_and_it_is_said_why(follower):
@@ -101,6 +104,22 @@ def test_those_who_asked_last_are_warmed_as_long_as_there_is_time(follower, regi
     assert sum(follower.engine.profiles.is_kept(user) for user in USERS[:12]) == 3, "who was answered to warm up"
 
 
+def test_whoever_was_known_to_the_version_before_is_let_go_of_a_few_at_a_time(follower, registry, monkeypatch):
+    registry.version = 1
+    follower.look()
+    before = follower.engine.profiles
+    for user in USERS[:12]:
+        follower.engine.recommend(SlateRequest("home", user_id=user))
+    monkeypatch.setattr("ml.serving.engine.profiles.DISMISSED", 5)
+    registry.version, left = 3, []
+    follower.let_others = lambda: left.append(len(before))
+    follower.look()
+    sizes = [*dict.fromkeys(left)]
+    assert sizes[0] >= 12
+    assert sizes[-1] == 0
+    assert all(more - less <= 5 for more, less in pairwise(sizes))
+
+
 def test_a_registry_that_is_away_stops_neither_answers_nor_following(follower, registry):
     registry.version = 2
     follower.look()
@@ -130,7 +149,7 @@ def test_a_corrupt_bundle_is_refused_and_the_one_before_stays(market, registry, 
     content[-1] ^= 1
     path.write_bytes(content)
 
-    def opened(version):
+    def opened(version, _):
         if version == 2:
             return engine_for(market, 2)
         return engine_of(Release.of(market.domain, version, open_bundle(copied)))

@@ -47,7 +47,7 @@ def service(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     domain, folder = little_market.plain_shop(), tmp_path_factory.mktemp("shown")
     live = open_live("retail", now=lambda: NOW)
 
-    def engine(version: int) -> SlateEngine:
+    def engine(version: int, _: object) -> SlateEngine:
         release = Release.of(domain, version, bundle)
         return SlateEngine(release, Profiles(release, live), lambda: NOW, PATIENT)
 
