@@ -85,9 +85,15 @@ class ListIndex:
         return replace(self, probes=max(1, round(share * len(self.centroid))))
 
     def search(self, queries: Floats, k: int) -> Ranking:
-        """The K best items of each query (Q, D), all but for those in lists that are not read."""
+        """The K best items of each query (Q, D), all but for those in lists that are not read.
+
+        Raises:
+            ValueError: A query has what is not a number.
+        """
         from ml.bundle.ann_kernel import search
 
+        if not np.isfinite(queries).all():
+            raise ValueError("a query's vector has what is not a number: nothing is nearest to it")
         item, score = np.full((len(queries), k), -1, np.int32), np.full((len(queries), k), -np.inf, np.float32)
         queries = np.ascontiguousarray(queries, np.float32)
         search(queries, self.centroid, self.start, self.item, self.member, self.probes, item, score)

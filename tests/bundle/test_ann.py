@@ -92,6 +92,14 @@ def test_lists_find_what_faiss_finds(share, k):
     assert all(set(mine) == set(theirs) for mine, theirs in zip(found.item, item, strict=True))
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_query_that_is_no_vector_is_an_error_rather_than_any_items(wrong):
+    queries = QUERIES[:3].copy()
+    queries[1, 4] = wrong
+    with pytest.raises(ValueError, match="not a number"):
+        ListIndex.of(VECTORS).search(queries, 5)
+
+
 def test_lists_that_are_all_read_find_what_is_exact_ties_too():
     vectors = np.repeat(VECTORS[:1000], 3, axis=0)  # each thrice
     found, exact = ListIndex.of(vectors).reading(1.0).search(QUERIES, 100), ExactIndex(vectors).search(QUERIES, 100)
