@@ -58,7 +58,7 @@ class Service:
         self.batcher = Batcher(lambda: self.follower.engine)
         self._wanted: dict[str, float] = {}  # users who did something, since when: to be prepared
         self._aged_at = 0.0
-        self._known: tuple[SlateEngine, list[str]] | None = None  # whom a version has still to prepare for
+        self._known: tuple[int, list[str]] | None = None  # a version, and whom it has still to prepare for
         self._told: dict[str, NewItem] = {}  # items that were put, as the store keeps them
         self._told_at, self._telling = 0, threading.Lock()
         follower.let_others = self._let_others
@@ -190,7 +190,7 @@ class Service:
         waiting = self._waiting(engine)
         if waiting is None:
             waiting = engine.release.latest_users(engine.profiles.most)
-            self._known = engine, waiting
+            self._known = engine.release.version, waiting
         if waiting:
             latest = [waiting.pop() for _ in range(min(len(waiting), TOGETHER))]
             engine.prepare([key for key in latest if not engine.profiles.is_kept(key)], self._let_others)
@@ -210,7 +210,7 @@ class Service:
     def _waiting(self, engine: SlateEngine) -> list[str] | None:
         """The users for whom this version has still to find candidates; None: it is not known yet who they are."""
         known = self._known
-        return known[1] if known and known[0].release.version == engine.release.version else None
+        return known[1] if known and known[0] == engine.release.version else None
 
     def _let_others(self) -> None:
         """Wait while slates are under way, but not for ever."""

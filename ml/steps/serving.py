@@ -60,10 +60,19 @@ def serve(
 
     with open_services(domains, clock=clock, reader=reader) as services:
         limits = Limits(per_second=per_second)
-        gc.freeze()  # what was opened stays: looking through it again and again would make requests wait
-        gc.set_threshold(YOUNG, LATELY, EVER)
+        settle()
         use_large_pages()
         serve_http(services, host, port, limits=limits, human_log=human_log, stopping=stopping, announce=announce)
+
+
+def settle() -> None:
+    """Look for garbage among what was opened once, now: again and again, it would make requests wait.
+
+    What is garbage by now, such as what compiling left behind, would stay for ever with all that it holds.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, LATELY, EVER)
 
 
 @contextmanager

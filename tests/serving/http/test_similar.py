@@ -1,7 +1,9 @@
 """Similar items over HTTP, from a sealed bundle whose items have vectors."""
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from io import StringIO
@@ -116,6 +118,17 @@ def test_what_is_put_is_known_when_it_is_acknowledged_whoever_else_looks_for_it(
         stop.set()
         for other in others:
             other.join()
+
+
+def test_an_engine_whose_place_another_took_is_let_go_of(client, service):
+    service._known = None
+    service._warm()
+    before, until = weakref.ref(service.engine), time.monotonic() + 30
+    assert client.put("/v1/retail/items/yet-another", json={"name": "New"}).status_code == 200
+    while before() is not None and time.monotonic() < until:
+        gc.collect()
+        time.sleep(0.05)
+    assert before() is None
 
 
 def test_until_it_is_known_who_a_version_has_to_prepare_for_nobody_is_prepared(service):
