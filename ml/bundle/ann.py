@@ -25,7 +25,7 @@ EFFORTS = (1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 LEAST_A_LIST = 39  # vectors: what faiss needs to place a centroid well
 MINIMUM_RECALL = 0.98
 RECALL_AT = 100
-LISTS = "lists"
+LISTS, FAISS_LISTS = "lists", "lists.faiss"
 CHUNK = 256  # queries answered exactly at once: bounds memory
 
 
@@ -180,9 +180,17 @@ def load_index(folder: Path) -> tuple[Index, Floats]:
     vectors: Floats = mapped(folder / "vectors.npy")
     if read_json(folder / "index.json")["kind"] == ExactIndex.kind:
         return ExactIndex(vectors), vectors
-    if not (folder / LISTS).is_dir():
-        raise RunFailed(f"{folder} was written by an earlier version: seal the bundle again")
+    if (folder / FAISS_LISTS).exists():
+        return _parted_again(folder / FAISS_LISTS, vectors), vectors
     return ListIndex(**load_fields(folder / LISTS)), vectors
+
+
+def _parted_again(path: Path, vectors: Floats) -> ListIndex:
+    """The lists of a bundle that was sealed when faiss read them: a champion of then goes on being served."""
+    import faiss
+
+    lists: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
+    return replace(ListIndex.of(vectors), probes=int(lists.nprobe))  # the same vectors are parted alike
 
 
 def similar_to(index: Index, vectors: Floats, item: int, k: int) -> tuple[Indices, Floats]:

@@ -22,6 +22,7 @@ from ml.steps.measuring import machine, pace_ms
 from ml.steps.promotion import open_version
 from ml.steps.serving_aims import aims
 from ml.steps.serving_home import measured_home, move, twin_of
+from ml.steps.serving_in_process import measure_engine
 from ml.steps.serving_limit import measure_limit
 from ml.steps.serving_mlflow import measure_mlflow
 from ml.steps.serving_phases import Freshness, overload, swap
@@ -67,7 +68,7 @@ def bench_serving(plan: Plan) -> Document:
 
     Returns:
         `machine`, `champion`, `mix`, `command`, `cold_start`, `saturation`, `loads`, `swap`, `freshness`, `two`,
-        `overload`, `mlflow`, `limit` (see the functions that measure each; None: not measured) and `aims`.
+        `overload`, `mlflow`, `limit`, `engine` (see the functions that measure each; None: not measured) and `aims`.
 
     Raises:
         RunFailed: There is no champion, or the server does not start.
@@ -83,8 +84,11 @@ def bench_serving(plan: Plan) -> Document:
         }
         users = [body["user_id"] for body in traffic.bodies]
         found["mlflow"] = _of_mlflow(plan, home, users) if plan.mlflow else None
+        opened = open_version(plan.domain, version)
         log.info("the limit: index, features and ranker alone")
-        found["limit"] = measure_limit(open_version(plan.domain, version), users, cores()[-1])
+        found["limit"] = measure_limit(opened, users, cores()[-1])
+        log.info("the engine alone")
+        found["engine"] = measure_engine(get_domain(plan.domain), version.number, opened, traffic.bodies, cores()[-1])
     return {**found, "aims": aims(found)}
 
 

@@ -24,7 +24,7 @@ def _page(document: Document) -> Iterator[str]:
     yield from _swap(document["swap"])
     yield from _overload(document["overload"])
     yield from _mlflow(document["mlflow"])
-    yield from _limit(document["limit"])
+    yield from _limit(document["limit"], document["engine"])
 
 
 def _head(document: Document) -> Iterator[str]:
@@ -173,18 +173,26 @@ def _mlflow(found: Document | None) -> Iterator[str]:
     yield ""
 
 
-def _limit(found: Document) -> Iterator[str]:
+def _limit(found: Document, engine: Document) -> Iterator[str]:
     ranked = found["candidates"]
     yield from ("## The limit", "")
     yield (
         f"Index search, features and ranker alone, on arrays in one process without a server, on one core: nothing else "
         f"that a slate needs is counted. {found['requests']} requests of the same users; candidates ranked for each: "
-        f"{ranked['least']} to {ranked['most']}, at the median {ranked['median']:.0f}. Milliseconds a request:"
+        f"{ranked['least']} to {ranked['most']}, at the median {ranked['median']:.0f}. Beside it whole slates of the engine, "
+        "asked in process with the requests that HTTP was asked with: retrieval with sessions, rules, re-ranking and "
+        "propensities are in it, the server, events and the log of impressions are not. Milliseconds a request:"
     )
-    yield from ("", "| batch | search | features | rank | all | slates/s |", "|---:|---:|---:|---:|---:|---:|")
+    yield ""
+    yield "| batch | search | features | rank | all | slates/s | engine | slates/s | times the limit |"
+    yield "|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
     for size, taken in found["batches"].items():
         parts = " | ".join(number(taken[name]) for name in ("search", "features", "rank", "all"))
-        yield f"| {size} | {parts} | {taken['slates_per_second']:,.0f} |"
+        whole = engine[size]
+        yield (
+            f"| {size} | {parts} | {taken['slates_per_second']:,.0f} | {number(whole['all'])} | "
+            f"{whole['slates_per_second']:,.0f} | {whole['all'] / taken['all']:.2f} |"
+        )
 
 
 def number(value: float | None) -> str:
