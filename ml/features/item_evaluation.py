@@ -16,7 +16,7 @@ from ml.features.trace_kernels import derive
 from ml.features.trace_log import TraceLog
 
 TOGETHER = 20_000  # events added up without a pause
-LetOthers = Callable[[], object]
+LetOthers = Callable[[], object]  # called every few milliseconds: it may wait, so that nobody who asks meanwhile does
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ml.data.impressions import SERVED_IMPRESSION
 from ml.domains import get_domain
 from ml.logs import get_logger, progress
 from ml.serving.contract import ServedSlate, SlateRequest
-from ml.serving.engine.engine import Budget, SlateEngine
+from ml.serving.engine.engine import PATIENT, SlateEngine
 from ml.serving.engine.profiles import Happenings, Profiles
 from ml.serving.engine.release import Release
 from ml.serving.online.contract import is_anonymous
@@ -27,7 +27,6 @@ from ml.steps.recommending import champion
 from ml.steps.record import recorded
 
 TOGETHER = 64  # users answered by one call of the ranker
-PATIENT = Budget(retrieve=float("inf"), whole=float("inf"))
 log = get_logger(__name__)
 
 

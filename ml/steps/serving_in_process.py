@@ -13,7 +13,7 @@ from ml.bundle.bundle import Bundle
 from ml.domains import Domain
 from ml.serving.contract import SlateRequest
 from ml.serving.engine.clock import DataClock
-from ml.serving.engine.engine import Budget, SlateEngine
+from ml.serving.engine.engine import PATIENT, SlateEngine
 from ml.serving.engine.following import warm
 from ml.serving.engine.profiles import Profiles
 from ml.serving.engine.release import Release
@@ -22,8 +22,6 @@ from ml.settings import changed_settings
 from ml.steps.serving_limit import BATCHES, ROUNDS, USERS
 from ml.steps.serving_process import on_cores
 from ml.threads import at_most
-
-PATIENT = Budget(retrieve=float("inf"), whole=float("inf"))  # no step is left out
 
 
 def measure_engine(

@@ -27,6 +27,9 @@ class Budget:
     whole: float = 80.0  # then the answer comes from what is at hand
 
 
+PATIENT = Budget(retrieve=float("inf"), whole=float("inf"))  # nobody waits: no step is left out
+
+
 @dataclass
 class Stages:
     """How long each stage of a batch took, in milliseconds."""

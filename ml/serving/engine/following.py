@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ml.domains import Domain
 from ml.errors import RunFailed
+from ml.features.item_evaluation import LetOthers
 from ml.logs import get_logger
 from ml.serving.beside import let_slates_first
 from ml.serving.contract import SessionEvent, SlateRequest
@@ -22,7 +23,6 @@ log = get_logger(__name__)
 
 Champion = Callable[[], int | None]  # the version that the alias points at
 Changed = Callable[[SlateEngine], SlateEngine]
-LetOthers = Callable[[], object]  # called every few milliseconds: it may wait, so that nobody who asks meanwhile does
 Opened = Callable[[int, LetOthers], SlateEngine]  # raises `RunFailed` where the bundle is not what was sealed
 
 
