@@ -1,5 +1,6 @@
 """A client of Airflow's REST API: what the driver asks of it, as plain values."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,9 @@ from ml.logs import get_logger
 
 UNFINISHED = ("queued", "running")
 TIMEOUT_SECONDS, ATTEMPTS = 30.0, 10
+# A connection each: after an error of its own Airflow hangs up, which a request that is on its way would run into.
+CONNECTIONS = httpx.Limits(max_keepalive_connections=0)
+PAUSE_SECONDS = 1.0  # before what only reads is asked again after a connection broke
 log = get_logger(__name__)
 
 
@@ -42,7 +46,9 @@ class AirflowApi:
     def __init__(self, address: str, user: str, password: str, transport: httpx.BaseTransport | None = None) -> None:
         self.address = address
         self._login = {"username": user, "password": password}
-        self._client = httpx.Client(base_url=address, timeout=TIMEOUT_SECONDS, trust_env=False, transport=transport)
+        self._client = httpx.Client(
+            base_url=address, timeout=TIMEOUT_SECONDS, limits=CONNECTIONS, trust_env=False, transport=transport
+        )
 
     def ready(self) -> bool:
         """Whether it answers and its scheduler is healthy; logs in when it does."""
@@ -64,9 +70,12 @@ class AirflowApi:
                 return self._client.get(f"/api/v2{path}", **options)
             except httpx.TimeoutException:
                 log.warning("Airflow has not answered for %.0f s; asking again", TIMEOUT_SECONDS)
+            except httpx.TransportError as error:
+                log.warning("the connection to Airflow broke (%s); asking again", error)
+                time.sleep(PAUSE_SECONDS)
         raise RunFailed(
-            f"Airflow at {self.address} did not answer GET {path} in {ATTEMPTS} attempts of {TIMEOUT_SECONDS:.0f} s: free "
-            "the machine of other work and start again; what was made stands"
+            f"Airflow at {self.address} did not answer GET {path} in {ATTEMPTS} attempts of at most {TIMEOUT_SECONDS:.0f} s: "
+            "free the machine of other work and start again; what was made stands"
         )
 
     def _read(self, path: str, **options: Any) -> Any:

@@ -1,4 +1,7 @@
+import threading
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -49,14 +52,14 @@ def test_an_airflow_that_does_not_answer_yet_is_not_ready():
     assert not AirflowApi(ADDRESS, "admin", "secret", transport=httpx.MockTransport(refuse)).ready()
 
 
-def api_that_is_busy(times: int) -> tuple[AirflowApi, list[httpx.Request]]:
-    """A client of an Airflow that does not answer in time, so many times."""
+def api_that_is_busy(times: int, error: httpx.TransportError | None = None) -> tuple[AirflowApi, list[httpx.Request]]:
+    """A client of an Airflow that does not answer in time, or hangs up, so many times."""
     asked = []
 
     def handle(request):
         asked.append(request)
         if len(asked) <= times:
-            raise httpx.ReadTimeout("timed out")
+            raise error or httpx.ReadTimeout("timed out")
         return httpx.Response(200, json={"state": "running", "dag_run_id": "r"})
 
     return AirflowApi(ADDRESS, "admin", "secret", transport=httpx.MockTransport(handle)), asked
@@ -68,9 +71,46 @@ def test_what_only_reads_is_asked_again_where_airflow_is_busy():
     assert len(asked) == 4
 
 
+def test_what_only_reads_is_asked_again_where_airflow_hangs_up(monkeypatch):
+    monkeypatch.setattr("ml.wheel.api.PAUSE_SECONDS", 0.0)
+    api, asked = api_that_is_busy(2, httpx.ReadError("connection reset by peer"))
+    assert api.run_state("d", "r") == "running"
+    assert len(asked) == 3
+
+
+class Patient(BaseHTTPRequestHandler):
+    """Answers, would keep connections open, and notes those that there were."""
+
+    protocol_version = "HTTP/1.1"
+    connections: ClassVar[set[int]] = set()
+
+    def do_GET(self):
+        self.connections.add(self.client_address[1])
+        body = b'{"state": "running"}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+def test_each_request_has_a_connection_of_its_own_so_that_none_runs_into_one_that_is_being_closed():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Patient)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    api = AirflowApi(f"http://127.0.0.1:{server.server_port}", "admin", "secret")
+    try:
+        assert [api.run_state("d", "r") for _ in range(3)] == ["running"] * 3
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert len(Patient.connections) == 3
+
+
 def test_an_airflow_that_never_answers_is_an_error_that_says_so():
     api, asked = api_that_is_busy(1_000)
-    with pytest.raises(RunFailed, match="did not answer GET /dags/d/dagRuns/r in 10 attempts of 30 s"):
+    with pytest.raises(RunFailed, match="did not answer GET /dags/d/dagRuns/r in 10 attempts of at most 30 s"):
         api.run_state("d", "r")
     assert len(asked) == 10
 
