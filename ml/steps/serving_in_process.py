@@ -14,9 +14,9 @@ from ml.domains import Domain
 from ml.serving.contract import SlateRequest
 from ml.serving.engine.clock import DataClock
 from ml.serving.engine.engine import PATIENT, SlateEngine
-from ml.serving.engine.following import warm
 from ml.serving.engine.profiles import Profiles
 from ml.serving.engine.release import Release
+from ml.serving.engine.warming import warm
 from ml.serving.http.slate_request import read_slate_request
 from ml.settings import changed_settings
 from ml.steps.serving_limit import BATCHES, ROUNDS, USERS

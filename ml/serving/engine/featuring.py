@@ -63,12 +63,6 @@ class Featuring:
         vars(other)["evaluator"] = self.evaluator
         return other
 
-    def ready(self, let_others: Callable[[], object] = lambda: None) -> None:
-        """Read and compile now what computing features will need; see `item_features`."""
-        snapshot, events = self.bundle.snapshot, [SOME_EVENT]
-        self.row(0 if len(self.bundle.users) else -1, "", np.array([-1], np.int32), events, snapshot.as_of + 1)
-        item_features(self.evaluator, self.bundle.traces, snapshot.as_of + 1, let_others=let_others)
-
     def row(self, user: int, key: str, item: Indices, events: Sequence[LiveEvent], moment: int) -> Row:
         """The features of one user as of a moment.
 
@@ -110,6 +104,13 @@ def _slice(table: Table, left: int) -> tuple[Indices, Floats]:
     return (table.keys[first:stop] - left * table.width).astype(np.int32), np.asarray(table.values[first:stop])
 
 
+def _fixed(rows: Floats) -> Floats:
+    """Rows that nobody writes to: to a kernel those that were sealed and those of now are then of one type."""
+    found = np.ascontiguousarray(rows).view()
+    found.setflags(write=False)
+    return found
+
+
 class ItemRows:
     """The features of all items, computed anew beside requests; whoever reads takes the whole array of the moment."""
 
@@ -119,7 +120,7 @@ class ItemRows:
         self._live: Trace | None = None  # of those users, a row each; all but what is fresh
         self._fresh: list[LiveEvent] = []
         self._sequence = 0
-        self.rows: Floats = np.ascontiguousarray(featuring.bundle.snapshot.item)  # (items, F)
+        self.rows = _fixed(featuring.bundle.snapshot.item)  # (items, F)
         self.as_of = featuring.bundle.snapshot.as_of  # microseconds since 1970 UTC
 
     def refresh(self, feed: Feed, moment: int, let_others: Callable[[], object] = lambda: None) -> int:
@@ -147,14 +148,14 @@ class ItemRows:
         found = np.concatenate([found, bundle.snapshot.item[len(found) :, : len(names)]])  # items that came later
         facts = bundle.snapshot.item[:, len(names) :].copy()
         facts[:, self._moments()] += (moment - bundle.snapshot.as_of) / DAY_US
-        self.rows, self.as_of = np.ascontiguousarray(np.concatenate([found, facts], axis=1)), moment
+        self.rows, self.as_of = _fixed(np.concatenate([found, facts], axis=1)), moment
         return self._sequence - before
 
     def take_over(self, before: "ItemRows") -> None:
         """Go on from where the rows of fewer items stand."""
         self._happened, self._sequence, self.as_of = before._happened, before._sequence, before.as_of
         self._fresh = [event for events in self._happened.values() for event in events]  # of items then unknown, too
-        self.rows = np.concatenate([before.rows, self.rows[len(before.rows) :]])
+        self.rows = _fixed(np.concatenate([before.rows, self.rows[len(before.rows) :]]))
 
     def _since(self, let_others: Callable[[], object]) -> list[Since]:
         """The whole traces of those who did something since the sealing; what was described before is not again."""

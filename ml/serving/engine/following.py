@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ml.domains import Domain
@@ -10,53 +10,16 @@ from ml.errors import RunFailed
 from ml.features.item_evaluation import LetOthers
 from ml.logs import get_logger
 from ml.serving.beside import let_slates_first
-from ml.serving.contract import SessionEvent, SlateRequest
 from ml.serving.engine.engine import SlateEngine
-from ml.serving.engine.release import Release
-from ml.serving.online.contract import is_anonymous
+from ml.serving.engine.warming import warm
 
 EVERY = 5.0  # seconds between two looks at the alias
 AGAIN = 60.0  # seconds after which a version that was refused is tried again
-WARM_SECONDS = 30.0  # for which candidates are found before a version takes over, for those who asked last first
-FEW, TOGETHER = 3, 8
 log = get_logger(__name__)
 
 Champion = Callable[[], int | None]  # the version that the alias points at
 Changed = Callable[[SlateEngine], SlateEngine]
 Opened = Callable[[int, LetOthers], SlateEngine]  # raises `RunFailed` where the bundle is not what was sealed
-
-
-def warm(engine: SlateEngine, users: Sequence[str] = (), let_others: LetOthers = lambda: None) -> None:
-    """Answer once at every placement, and find candidates for these users or else some who were sealed.
-
-    What is compiled or read lazily is then, and nobody waits for it.
-
-    Args:
-        engine: Which answers nobody yet.
-        users: Who asked last, the latest first: for so many of them as there is time for.
-        let_others: Called again and again.
-    """
-    release = engine.release
-    users = users or [str(user) for user in release.bundle.users.ids[:FEW]]
-    release.featuring.ready(let_others)
-    for name, plan in release.plans.items():
-        anchor = release.item_ids[0] if plan.placement.anchored and release.item_ids else None
-        if anchor or not plan.placement.anchored:
-            named = [user for user in users[:FEW] if not is_anonymous(user)]
-            asked = [(user, session) for session in ((), _session(release)) for user in (None, *named)]
-            requests = [SlateRequest(name, user_id=user, anchor=anchor, session=session) for user, session in asked]
-            engine.cheap(requests)
-            engine.recommend_many(requests)
-    until = time.monotonic() + WARM_SECONDS
-    for start in range(0, len(users), TOGETHER):
-        if time.monotonic() < until:
-            engine.prepare(users[start : start + TOGETHER], let_others)
-
-
-def _session(release: Release) -> Sequence[SessionEvent]:
-    """One of the first item, as of somebody who just took it."""
-    liked = [kind for kind, weight in release.domain.event_weights.items() if weight > 0]
-    return [SessionEvent(item, kind, 0) for item in release.item_ids[:1] for kind in liked[:1]]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from ml.data.new_items import NewItem
 from ml.serving.contract import SlateRequest
 from ml.serving.engine import featuring
 from ml.serving.engine.arriving import with_items
+from ml.serving.engine.warming import warm
 
 
 def test_what_was_found_stays_where_no_item_is_new(plain):
@@ -34,7 +35,7 @@ def test_a_new_item_has_a_number_after_the_others(plain):
 
 def test_nobody_waits_for_what_an_engine_with_other_items_reads_lazily(plain, monkeypatch):
     engine = engine_of(plain.release)
-    engine.release.featuring.ready()
+    warm(engine)
     monkeypatch.setattr(featuring, "load_declarations", lambda: pytest.fail("the declarations are read again"))
     changed = with_items(engine, [NewItem.told("brand new", {"name": "a new one"})]).release
     assert changed.featuring.bundle is changed.bundle

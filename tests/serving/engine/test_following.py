@@ -98,10 +98,10 @@ def test_those_who_asked_last_are_warmed_as_long_as_there_is_time(follower, regi
     follower.look()
     assert all(follower.engine.profiles.is_kept(user) for user in USERS[:12])
     assert waited, "others were let first between two retrievers"
-    monkeypatch.setattr("ml.serving.engine.following.WARM_SECONDS", 0.0)
+    monkeypatch.setattr("ml.serving.engine.warming.WARM_SECONDS", 0.0)
     registry.version = 1
     follower.look()
-    assert sum(follower.engine.profiles.is_kept(user) for user in USERS[:12]) == 3, "who was answered to warm up"
+    assert len(follower.engine.profiles) == 0, "nobody is kept for whom there was no time"
 
 
 def test_whoever_was_known_to_the_version_before_is_let_go_of_a_few_at_a_time(follower, registry, monkeypatch):
