@@ -23,7 +23,7 @@ def with_items(engine: SlateEngine, items: Sequence[NewItem]) -> SlateEngine:
     if bundle is before.bundle:
         return engine
     release = Release.of(before.domain, before.version, bundle, before.featuring.grown(bundle))
-    release.item_features.take_over(before.item_features)
+    release.item_features.take_over(before.item_features, [item.item_id for item in items])
     changed = replace(engine, release=release, profiles=engine.profiles.moved(release))
     _ready(changed)
     return changed

@@ -2,9 +2,11 @@
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ml.bundle.bundle import Bundle
 from ml.data.arrays import Bools, Indices, Ints
@@ -48,16 +50,13 @@ class Describing:
         """
         kept = [at for at, event in enumerate(events) if event.event_type in self.kinds]
         told, item = [events[at] for at in kept], item[kept]
-        known, place = item >= 0, self._places(told)
-        category, brand = (
-            np.where(known, of[item], -1) if len(of) else np.full_like(item, -1) for of in (self.category, self.brand)
-        )
-        columns = {
-            "item": np.where(known, item, _strangers(told)), "category": category, "brand": brand, "place": place,
+        place = self._places(told)
+        strange = np.where(item >= 0, item, _strangers([event.item_id for event in told]))
+        columns: dict[str, Any] = {
+            **self._by_item(item, place), "item": strange, "place": place,
             "at": [event.occurred_at for event in told], "kind": [self.kinds[event.event_type] for event in told],
             "session": [session_number(event.session_id) for event in told],
-            "private_brand": np.where(brand >= 0, self.private[brand], False) if len(self.private) else known & False,
-            "promoted": self._promoted(place, item), "event": np.array([number_of(event.event_id) for event in told], np.uint64),
+            "event": np.array([number_of(event.event_id) for event in told], np.uint64),
             "name": np.array([event.event_id.encode() for event in told] or [b""][:0], np.bytes_),
         }  # fmt: skip
         for name in ("value", "quantity", "seconds", "discount"):
@@ -65,6 +64,34 @@ class Describing:
         return Trace.of_events(
             self.bundle.traces.trace.kinds, np.array([row[at] for at in kept], np.int64), rows, columns
         )
+
+    def again(self, trace: Trace, item_ids: Sequence[str]) -> Trace:
+        """The same events, those of some items by what is known of these now: they were unknown, or another category's.
+
+        Args:
+            trace: What `trace` made of a bundle that knew less.
+            item_ids: (I,) all of which this bundle knows.
+        """
+        number, strange = self.bundle.items.encode(np.array(item_ids, object)), _strangers(item_ids)
+        at = np.flatnonzero(np.isin(trace.item, np.concatenate([number, strange])))
+        if not len(at):
+            return trace
+        known = dict(zip(strange.tolist(), number.tolist(), strict=True))
+        item = np.array([known.get(each, each) for each in trace.item[at].tolist()], np.int32)
+        told = {"item": item, **self._by_item(item, trace.place[at])}
+        columns: dict[str, Any] = {name: _changed(getattr(trace, name), at, column) for name, column in told.items()}
+        return replace(trace, **columns)
+
+    def _by_item(self, item: Indices, place: Indices) -> dict[str, NDArray[Any]]:
+        """The columns that say what an event's item is, and how it was shown there."""
+        known = item >= 0
+        category, brand = (
+            np.where(known, of[item], -1) if len(of) else np.full_like(item, -1) for of in (self.category, self.brand)
+        )
+        private = np.where(brand >= 0, self.private[brand], False) if len(self.private) else known & False
+        return {
+            "category": category, "brand": brand, "private_brand": private, "promoted": self._promoted(place, item),
+        }  # fmt: skip
 
     def _places(self, events: Sequence[LiveEvent]) -> Indices:
         if not any(event.place_id for event in events):
@@ -79,9 +106,16 @@ class Describing:
         return np.asarray(shown.any(axis=1), np.bool_)
 
 
-def _strangers(events: Sequence[LiveEvent]) -> Ints:
+def _strangers(item_ids: Sequence[str]) -> Ints:
     """Numbers below zero for items that the bundle does not know, equal for equal ones."""
-    return np.array([-2 - zlib.crc32(event.item_id.encode()) % (1 << 30) for event in events], np.int64)
+    return np.array([-2 - zlib.crc32(item.encode()) % (1 << 30) for item in item_ids], np.int64)
+
+
+def _changed(column: NDArray[Any], at: Ints, told: NDArray[Any]) -> NDArray[Any]:
+    """A column with other values at some places."""
+    found = column.copy()
+    found[at] = told
+    return found
 
 
 def _number(value: float | None) -> float:

@@ -116,9 +116,10 @@ class ItemRows:
 
     def __init__(self, featuring: Featuring) -> None:
         self._featuring = featuring
-        self._happened: dict[str, list[LiveEvent]] = {}
-        self._live: Trace | None = None  # of those users, a row each; all but what is fresh
+        self._row: dict[str, int] = {}  # of everybody who did something since the sealing
+        self._live: Trace | None = None  # of the first of them, a row each: all but what is fresh
         self._fresh: list[LiveEvent] = []
+        self._told: tuple[str, ...] = ()  # items of which more is known than when `_live` was described
         self._sequence = 0
         self.rows = _fixed(featuring.bundle.snapshot.item)  # (items, F)
         self.as_of = featuring.bundle.snapshot.as_of  # microseconds since 1970 UTC
@@ -137,7 +138,7 @@ class ItemRows:
         before = self._sequence
         while part := feed.since(self._sequence, PART):
             for sequence, event in part:
-                self._happened.setdefault(user_key(event), []).append(event)
+                self._row.setdefault(user_key(event), len(self._row))
                 self._fresh.append(event)
                 self._sequence = sequence
         if self._sequence == before and moment - self.as_of < STANDS:
@@ -151,21 +152,31 @@ class ItemRows:
         self.rows, self.as_of = _fixed(np.concatenate([found, facts], axis=1)), moment
         return self._sequence - before
 
-    def take_over(self, before: "ItemRows") -> None:
-        """Go on from where the rows of fewer items stand."""
-        self._happened, self._sequence, self.as_of = before._happened, before._sequence, before.as_of
-        self._fresh = [event for events in self._happened.values() for event in events]  # of items then unknown, too
+    def take_over(self, before: "ItemRows", told: Sequence[str]) -> None:
+        """Go on from where the rows of fewer items stand.
+
+        Args:
+            before: Which may be computed anew meanwhile: in this order nothing of it is lost, and what comes twice
+                counts once.
+            told: Identifiers of the items that are new, or of which something is.
+        """
+        self._sequence, self.as_of = before._sequence, before.as_of
+        self._fresh, self._told = [*before._fresh], (*before._told, *told)
+        self._live = before._live
+        self._row = before._row.copy()
         self.rows = _fixed(np.concatenate([before.rows, self.rows[len(before.rows) :]]))
 
     def _since(self, let_others: Callable[[], object]) -> list[Since]:
         """The whole traces of those who did something since the sealing; what was described before is not again."""
-        bundle, rows = self._featuring.bundle, {key: row for row, key in enumerate(self._happened)}
-        row, items = [rows[user_key(event)] for event in self._fresh], [event.item_id for event in self._fresh]
-        item = bundle.items.encode(np.array(items, object))
-        fresh = self._featuring.describing.trace(len(rows), row, item, self._fresh)
-        self._live = fresh if self._live is None else self._live.widened(len(rows)).merged(fresh)
-        self._fresh = []
-        users, found = bundle.users.encode(np.array(list(rows), object)).astype(np.int64), []
+        bundle, describing = self._featuring.bundle, self._featuring.describing
+        row = [self._row[user_key(event)] for event in self._fresh]
+        item = bundle.items.encode(np.array([event.item_id for event in self._fresh], object))
+        fresh = describing.trace(len(self._row), row, item, self._fresh)
+        if self._live is not None:
+            fresh = describing.again(self._live, self._told).widened(len(self._row)).merged(fresh)
+        self._live = fresh
+        self._fresh, self._told = [], ()
+        users, found = bundle.users.encode(np.array(list(self._row), object)).astype(np.int64), []
         for start in range(0, len(users), MERGED):
             part = np.arange(start, min(start + MERGED, len(users)))
             sealed: Trace = bundle.traces.trace.take(users[part])

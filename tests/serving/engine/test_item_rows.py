@@ -1,10 +1,14 @@
 """Items' features follow what happened, however it is told: all at once or bit by bit."""
 
+from dataclasses import fields, replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from little_market import DAY, ITEMS, NOW, event
+from little_market import DAY, ITEMS, NOW, engine_of, event
 
+from ml.data.new_items import NewItem
+from ml.serving.engine.arriving import with_items
 from ml.serving.engine.featuring import ItemRows
 
 HAPPENED = st.lists(
@@ -39,6 +43,44 @@ def test_told_bit_by_bit_is_told_at_once(market, events, cuts):
         bit_by_bit.refresh(bits, moment, lambda: rested.append(None))
     np.testing.assert_allclose(bit_by_bit.rows, at_once.rows, rtol=1e-6)
     assert rested
+
+
+TOLD = [NewItem.told("of no catalogue", {"category": "c1"}), NewItem.told(ITEMS[0], {"category": "c2"})]
+
+
+def described(featuring, events):
+    """The trace of one user."""
+    item = featuring.bundle.items.encode(np.array([each.item_id for each in events], object))
+    return featuring.describing.trace(1, [0] * len(events), item, events)
+
+
+@settings(max_examples=25, deadline=None)
+@given(events=HAPPENED)
+def test_what_happened_is_described_again_by_what_is_told_of_items_later(market, events):
+    then = market.release.featuring
+    now = with_items(engine_of(market.release), TOLD).release.featuring
+    again = now.describing.again(described(then, events), [item.item_id for item in TOLD])
+    expected = described(now, events)
+    for column in fields(expected):
+        np.testing.assert_array_equal(getattr(again, column.name), getattr(expected, column.name), column.name)
+    assert (again.item >= 0).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(events=HAPPENED, cut=st.integers(0, 12), refreshed=st.booleans())
+def test_rows_go_on_where_items_are_told_of(market, events, cut, refreshed):
+    release, feed = replace(market.release, item_features=ItemRows(market.release.featuring)), Feed()
+    feed.told = events[:cut]
+    release.item_features.refresh(feed, NOW + 2 * DAY)
+    changed = with_items(engine_of(release), TOLD[:1])
+    if refreshed:
+        changed.release.item_features.refresh(feed, NOW + 3 * DAY)
+    rows = with_items(changed, TOLD[1:]).release.item_features
+    feed.told = events
+    rows.refresh(feed, NOW + 4 * DAY)
+    at_once = ItemRows(with_items(engine_of(release), TOLD).release.featuring)
+    at_once.refresh(feed, NOW + 4 * DAY)
+    np.testing.assert_allclose(rows.rows, at_once.rows, rtol=1e-6)
 
 
 def test_nothing_is_computed_where_nothing_happened(market):
