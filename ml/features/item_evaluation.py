@@ -21,10 +21,10 @@ LetOthers = Callable[[], object]  # called every few milliseconds: it may wait, 
 
 @dataclass(frozen=True)
 class Since:
-    """The whole traces, sealed events and later ones, of some who did something since the log was sealed."""
+    """What some did since the log was sealed: the later events alone, or whole traces in the place of sealed ones."""
 
     trace: Trace  # of L users
-    replaces: Ints  # (L,) row of the log that each stands for; -1: of nobody
+    replaces: Ints  # (L,) row of the log that each stands for; -1: of nobody, what was sealed counts as well
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def item_features(
         evaluator: Of the same event types as the log.
         log: The sealed traces of everybody; placement shares are the sealed ones.
         moment: Microseconds since 1970 UTC.
-        since: What happened since, in parts of users of which nobody is in two; default: nothing.
+        since: What happened since, in parts of users of which no event is in two; default: nothing.
         only: Numbers of the wanted items; default: all.
         let_others: Called every few milliseconds: it may wait, where others should go first.
 

@@ -5,7 +5,7 @@ first stays. Numbers of items, categories and places are those of the vocabulari
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -87,6 +87,17 @@ class Trace:
             kinds, _offsets(row[kept], rows), {each: values[kept] for each, values in told.items()}, name[kept]
         )
 
+    @classmethod
+    def stacked(cls, traces: Sequence["Trace"]) -> "Trace":
+        """The users of several traces of the same event types, one trace's behind the other's."""
+        ends = np.cumsum([0, *(len(trace.at) for trace in traces)])
+        offsets = [trace.offsets[1:] + end for trace, end in zip(traces, ends[:-1], strict=True)]
+        columns = [each.name for each in fields(cls) if each.name not in ("kinds", "offsets")]
+        return cls(
+            traces[0].kinds, np.concatenate([[0], *offsets]).astype(np.int64),
+            **{name: np.concatenate([getattr(trace, name) for trace in traces]) for name in columns},
+        )  # fmt: skip
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
@@ -130,6 +141,19 @@ class Trace:
         order = np.lexsort((columns["at"], row))  # stable: the events of this trace first
         order = _settled(order, row, columns["at"], name, len(self.at))
         return _opened(self.kinds, offsets, {each: values[order] for each, values in columns.items()}, name[order])
+
+    def added_by(self, other: "Trace") -> tuple["Trace", Bools]:
+        """What `merged` adds to this trace, where it changes nothing in it.
+
+        Returns:
+            The events of the other that are not here, told of both together, and (R,) of whom some lie before events
+            that are here: of those all that the other has, told of it alone.
+        """
+        whole, held = self.merged(other), np.diff(self.offsets)
+        first = whole._ranges(whole.offsets[:-1], whole.offsets[:-1] + held)
+        before = np.bincount(self.rows[first.event != self.event], minlength=len(self)) > 0
+        behind = whole._ranges(whole.offsets[:-1] + held, whole.offsets[1:])
+        return Trace.stacked([behind, other]).take(np.arange(len(self)) + np.where(before, len(self), 0)), before
 
     def _followed_by(self, other: "Trace") -> "Trace":
         """`merged` for one user and a few events that are all later: what was first of its kind before still is."""

@@ -163,6 +163,33 @@ def test_the_order_of_arrival_leaves_no_trace(events: list[Event], seed: int) ->
 
 
 @settings(deadline=None, max_examples=60)
+@given(st.lists(happened(), max_size=40), st.integers(0, 2**31), st.integers(1, 24 * 100))
+def test_what_was_known_and_what_is_added_to_it_are_the_whole(events: list[Event], seed: int, hours: int) -> None:
+    batches, moment = arrivals(events, seed)[1], hours * HOUR
+    base = traced(batches[0])
+    later = traced([each for batch in batches[1:] for each in batch])
+    whole = base.merged(later)
+    added, before = base.added_by(later)
+    for row in range(USERS):
+        if before[row]:
+            assert_equal(added.take([row]), later.take([row]))
+            known = base.take([row]).event
+            assert whole.take([row]).event[: len(known)].tolist() != known.tolist()
+        else:
+            assert_equal(joined(base.take([row]), added.take([row])), whole.take([row]))
+    late = np.flatnonzero(before)
+    on_time = added.take(np.where(before, -1, np.arange(USERS)))
+    since = [Since(on_time, np.full(USERS, -1)), Since(base.take(late).merged(added.take(late)), late)]
+    expected = item_features(EVALUATOR, logged(whole), moment)
+    np.testing.assert_allclose(item_features(EVALUATOR, logged(base), moment, since=since), expected, rtol=1e-6)
+
+
+def joined(first: Trace, second: Trace) -> Trace:
+    """One user's events, one trace's behind the other's."""
+    return replace(Trace.stacked([first, second]), offsets=first.offsets + second.offsets)
+
+
+@settings(deadline=None, max_examples=60)
 @given(st.lists(happened(), min_size=1, max_size=30), st.integers(0, 40), st.integers(0, 2**31))
 def test_what_one_user_did_later_is_put_behind_what_was_known(events: list[Event], few: int, seed: int) -> None:
     known = [replace(each, user_id="0") for each in events]

@@ -13,16 +13,15 @@ from ml.data.facts import DAY_US
 from ml.domains.domain import Protocol as Cut
 from ml.features.declarations import load_declarations
 from ml.features.evaluator import Evaluator
-from ml.features.item_evaluation import Since, item_features
+from ml.features.item_evaluation import item_features
 from ml.features.store import Snapshot, Table
-from ml.features.trace import Trace
 from ml.serving.engine.describing import Describing
+from ml.serving.engine.lately import Lately
 from ml.serving.engine.profile import Row
 from ml.serving.events import LiveEvent
-from ml.serving.online.contract import is_anonymous, user_key
+from ml.serving.online.contract import is_anonymous
 
 PART = 10_000  # events read from the store at once
-MERGED = 32  # users whose traces are made whole without a pause
 STANDS = 600_000_000  # microseconds for which items' features stand while nothing happens
 SOME_EVENT = LiveEvent("", "", "", "", 0)  # of no type that says anything
 
@@ -116,10 +115,7 @@ class ItemRows:
 
     def __init__(self, featuring: Featuring) -> None:
         self._featuring = featuring
-        self._row: dict[str, int] = {}  # of everybody who did something since the sealing
-        self._live: Trace | None = None  # of the first of them, a row each: all but what is fresh
-        self._fresh: list[LiveEvent] = []
-        self._told: tuple[str, ...] = ()  # items of which more is known than when `_live` was described
+        self._lately = Lately(featuring.bundle.traces.trace.kinds)
         self._sequence = 0
         self.rows = _fixed(featuring.bundle.snapshot.item)  # (items, F)
         self.as_of = featuring.bundle.snapshot.as_of  # microseconds since 1970 UTC
@@ -138,13 +134,12 @@ class ItemRows:
         before = self._sequence
         while part := feed.since(self._sequence, PART):
             for sequence, event in part:
-                self._row.setdefault(user_key(event), len(self._row))
-                self._fresh.append(event)
+                self._lately.add(event)
                 self._sequence = sequence
         if self._sequence == before and moment - self.as_of < STANDS:
             return 0
         bundle, names = self._featuring.bundle, self._featuring.evaluator.names["item_features"]
-        evaluator, since = self._featuring.evaluator, self._since(let_others)
+        evaluator, since = self._featuring.evaluator, self._lately.since(self._featuring.describing, let_others)
         found = item_features(evaluator, bundle.traces, moment, since=since, let_others=let_others)
         found = np.concatenate([found, bundle.snapshot.item[len(found) :, : len(names)]])  # items that came later
         facts = bundle.snapshot.item[:, len(names) :].copy()
@@ -156,33 +151,12 @@ class ItemRows:
         """Go on from where the rows of fewer items stand.
 
         Args:
-            before: Which may be computed anew meanwhile: in this order nothing of it is lost, and what comes twice
-                counts once.
+            before: Which may be computed anew meanwhile.
             told: Identifiers of the items that are new, or of which something is.
         """
-        self._sequence, self.as_of = before._sequence, before.as_of
-        self._fresh, self._told = [*before._fresh], (*before._told, *told)
-        self._live = before._live
-        self._row = before._row.copy()
+        self._sequence, self.as_of = before._sequence, before.as_of  # first: what comes meanwhile counts once
+        self._lately.take_over(before._lately, tuple(told))
         self.rows = _fixed(np.concatenate([before.rows, self.rows[len(before.rows) :]]))
-
-    def _since(self, let_others: Callable[[], object]) -> list[Since]:
-        """The whole traces of those who did something since the sealing; what was described before is not again."""
-        bundle, describing = self._featuring.bundle, self._featuring.describing
-        row = [self._row[user_key(event)] for event in self._fresh]
-        item = bundle.items.encode(np.array([event.item_id for event in self._fresh], object))
-        fresh = describing.trace(len(self._row), row, item, self._fresh)
-        if self._live is not None:
-            fresh = describing.again(self._live, self._told).widened(len(self._row)).merged(fresh)
-        self._live = fresh
-        self._fresh, self._told = [], ()
-        users, found = bundle.users.encode(np.array(list(self._row), object)).astype(np.int64), []
-        for start in range(0, len(users), MERGED):
-            part = np.arange(start, min(start + MERGED, len(users)))
-            sealed: Trace = bundle.traces.trace.take(users[part])
-            found.append(Since(sealed.merged(self._live.take(part)), users[part]))
-            let_others()
-        return found
 
     def _moments(self) -> list[int]:
         """The columns of facts that are days since a moment, among those that models read."""

@@ -8,13 +8,24 @@ from hypothesis import strategies as st
 from little_market import DAY, ITEMS, NOW, engine_of, event
 
 from ml.data.new_items import NewItem
+from ml.features.item_evaluation import Since, item_features
 from ml.serving.engine.arriving import with_items
 from ml.serving.engine.featuring import ItemRows
+from ml.serving.online.contract import user_key
 
 HAPPENED = st.lists(
     st.builds(
         event, st.sampled_from(["u003", "u007", "somebody new", None]), st.sampled_from([*ITEMS[:6], "of no catalogue"]),
         st.sampled_from(["view", "purchase"]), st.integers(NOW, NOW + DAY), session_id=st.sampled_from(["s", "t"]),
+    ),
+    min_size=1, max_size=12, unique_by=lambda each: each.occurred_at,
+)  # fmt: skip
+
+
+SOONER_OR_LATER = st.lists(
+    st.builds(
+        event, st.sampled_from(["u003", "u007", "somebody new", None]), st.sampled_from([*ITEMS[:6], "of no catalogue"]),
+        st.sampled_from(["view", "purchase"]), st.integers(NOW - 60 * DAY, NOW + DAY), session_id=st.sampled_from("st"),
     ),
     min_size=1, max_size=12, unique_by=lambda each: each.occurred_at,
 )  # fmt: skip
@@ -81,6 +92,32 @@ def test_rows_go_on_where_items_are_told_of(market, events, cut, refreshed):
     at_once = ItemRows(with_items(engine_of(release), TOLD).release.featuring)
     at_once.refresh(feed, NOW + 4 * DAY)
     np.testing.assert_allclose(rows.rows, at_once.rows, rtol=1e-6)
+
+
+def counted_anew(featuring, events, moment):
+    """The rows as whole traces of everybody who did something tell them."""
+    users = list(dict.fromkeys(user_key(each) for each in events))
+    items = featuring.bundle.items.encode(np.array([each.item_id for each in events], object))
+    told = featuring.describing.trace(len(users), [users.index(user_key(each)) for each in events], items, events)
+    rows = featuring.bundle.users.encode(np.array(users, object)).astype(np.int64)
+    traces = featuring.bundle.traces
+    whole = Since(traces.trace.take(rows).merged(told), rows)
+    return item_features(featuring.evaluator, traces, moment, since=[whole])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    events=SOONER_OR_LATER, again=st.sets(st.integers(0, 11), max_size=4), cuts=st.sets(st.integers(1, 15), max_size=3)
+)
+def test_what_lies_before_sealed_events_counts_as_if_all_were_counted_anew(market, events, again, cuts):
+    featuring, moment, feed = market.release.featuring, NOW + 2 * DAY, Feed()
+    told = [*events, *(events[at] for at in again if at < len(events))]
+    rows = ItemRows(featuring)
+    for stop in [*sorted(cut for cut in cuts if cut < len(told)), len(told)]:
+        feed.told = told[:stop]
+        rows.refresh(feed, moment)
+    expected = counted_anew(featuring, told, moment)
+    np.testing.assert_allclose(rows.rows[:, : expected.shape[1]], expected, rtol=1e-6)
 
 
 def test_nothing_is_computed_where_nothing_happened(market):
