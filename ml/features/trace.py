@@ -6,7 +6,7 @@ first stays. Numbers of items, categories and places are those of the vocabulari
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +21,7 @@ COLUMNS: dict[str, Any] = {
     "session": np.int64, "value": np.float32, "quantity": np.float32, "seconds": np.float32, "discount": np.float32,
     "private_brand": np.bool_, "promoted": np.bool_, "event": np.uint64,
 }  # fmt: skip
+OF_EVENTS = (*COLUMNS, "name", "opens_session", "opens_pair")  # what a trace tells of each event
 FEW = 64  # events that are compared with all others one by one
 
 
@@ -92,10 +93,9 @@ class Trace:
         """The users of several traces of the same event types, one trace's behind the other's."""
         ends = np.cumsum([0, *(len(trace.at) for trace in traces)])
         offsets = [trace.offsets[1:] + end for trace, end in zip(traces, ends[:-1], strict=True)]
-        columns = [each.name for each in fields(cls) if each.name not in ("kinds", "offsets")]
         return cls(
             traces[0].kinds, np.concatenate([[0], *offsets]).astype(np.int64),
-            **{name: np.concatenate([getattr(trace, name) for trace in traces]) for name in columns},
+            **{name: np.concatenate([getattr(trace, name) for trace in traces]) for name in OF_EVENTS},
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -176,8 +176,7 @@ class Trace:
         return self._at(*taken(starts, stops))
 
     def _at(self, offsets: Ints, positions: Ints | slice) -> "Trace":
-        moved = [each.name for each in fields(self) if each.name not in ("kinds", "offsets")]
-        return replace(self, offsets=offsets, **{each: getattr(self, each)[positions] for each in moved})
+        return replace(self, offsets=offsets, **{each: getattr(self, each)[positions] for each in OF_EVENTS})
 
 
 def _column(columns: Mapping[str, Any], name: str, count: int) -> NDArray[Any]:

@@ -1,6 +1,6 @@
 """Features as of now: of users from their own traces whenever they did something, of items now and then."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -13,7 +13,7 @@ from ml.data.facts import DAY_US
 from ml.domains.domain import Protocol as Cut
 from ml.features.declarations import load_declarations
 from ml.features.evaluator import Evaluator
-from ml.features.item_evaluation import item_features
+from ml.features.item_evaluation import LetOthers, item_features
 from ml.features.store import Snapshot, Table
 from ml.serving.engine.describing import Describing
 from ml.serving.engine.lately import Lately
@@ -120,7 +120,7 @@ class ItemRows:
         self.rows = _fixed(featuring.bundle.snapshot.item)  # (items, F)
         self.as_of = featuring.bundle.snapshot.as_of  # microseconds since 1970 UTC
 
-    def refresh(self, feed: Feed, moment: int, let_others: Callable[[], object] = lambda: None) -> int:
+    def refresh(self, feed: Feed, moment: int, let_others: LetOthers = lambda: None) -> int:
         """Take in what happened since the last time, and compute all items as of a moment; how many events were new.
 
         Args:

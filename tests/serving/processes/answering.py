@@ -19,13 +19,12 @@ from ml.data.windows import to_micros
 from ml.domains import DOMAINS
 from ml.domains.banking_rules import PRODUCTS
 from ml.serving.contract import SessionEvent, SlateRequest
-from ml.serving.engine.engine import Budget, SlateEngine
+from ml.serving.engine.engine import PATIENT, SlateEngine
 from ml.serving.engine.profiles import Profiles
 from ml.serving.engine.release import Release
 from ml.serving.online.opening import open_live
 from ml.tracking import registry
 
-PATIENT = Budget(600_000.0, 600_000.0)
 NOW = to_micros(AS_OF) + 60_000_000
 NAMES = {"retail": ITEMS, "banking": list(PRODUCTS)}
 TOLD = ("item_id", "position", "score", "propensity", "sources", "reasons", "explored")

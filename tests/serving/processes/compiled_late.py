@@ -8,11 +8,12 @@ from types import ModuleType
 if __name__ == "__main__":
     sys.path += [str(Path(__file__).parents[2] / "bundle")]
 
-from answering import NAMES, PATIENT, requests
+from answering import NAMES, requests
 from little_home import USERS
 from numba.core.registry import CPUDispatcher
 
 from ml.serving.contract import SlateRequest
+from ml.serving.engine.engine import PATIENT
 from ml.serving.events import LiveEvent
 from ml.serving.service import Service
 from ml.steps.serving import open_services

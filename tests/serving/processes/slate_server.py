@@ -23,6 +23,19 @@ RESPONSE = 10.0
 AS_OF = shop.AS_OF
 
 
+def environment_of(home: Path, **settings: str) -> dict[str, str]:
+    """Of a process that runs this project's code on a home, on one thread."""
+    return os.environ | {"SLATE_HOME": str(home), "SLATE_THREADS": "1", "PYTHONPATH": str(PROJECT), **settings}
+
+
+def printed(script: Path, home: Path, **settings: str) -> Any:
+    """The JSON that a script writes, as a process of its own."""
+    environment = environment_of(home, **settings)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, env=environment, cwd=PROJECT, check=False)
+    assert done.returncode == 0, done.stderr.decode()[-3_000:]
+    return json.loads(done.stdout)
+
+
 class Answer:
     """Status, headers and JSON of an answer, and how long it took."""
 
@@ -54,12 +67,7 @@ class Server:
         program = [str(LAUNCHER), str(faults)] if faults else ["-m", "ml.cli"]
         named = [part for domain in domains for part in ("--domain", domain)]
         command = [sys.executable, *program, "serve", "--port", "0", "--clock", clock, "--per-second", "0", *named]
-        environment = os.environ | {
-            "SLATE_HOME": str(home),
-            "SLATE_THREADS": "1",
-            "PYTHONPATH": str(PROJECT),
-            **settings,
-        }
+        environment = environment_of(home, **settings)
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log, env=environment, cwd=PROJECT)
         try:
             self._begin()

@@ -1,15 +1,11 @@
 """Two processes that open the same bundles answer the same requests alike, to the last bit."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from answering import NAMES, NOW
 from little_home import USERS, forget_what_happened
-from slate_server import PROJECT
+from slate_server import printed
 
 from ml.domains import DOMAINS
 from ml.serving.events import LiveEvent
@@ -21,12 +17,7 @@ ASKING = Path(__file__).with_name("answering.py")
 
 def answered(home: Path, hash_seed: int) -> list[dict]:
     """What a process of its own answers; it orders sets and hashes texts in its own way."""
-    environment = os.environ | {
-        "SLATE_HOME": str(home), "SLATE_THREADS": "1", "PYTHONPATH": str(PROJECT), "PYTHONHASHSEED": str(hash_seed),
-    }  # fmt: skip
-    done = subprocess.run([sys.executable, str(ASKING)], capture_output=True, env=environment, cwd=PROJECT, check=False)
-    assert done.returncode == 0, done.stderr.decode()[-3_000:]
-    return json.loads(done.stdout)
+    return printed(ASKING, home, PYTHONHASHSEED=str(hash_seed))
 
 
 def test_the_same_bundles_answer_alike_in_two_processes(home):
