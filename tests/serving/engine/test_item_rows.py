@@ -59,10 +59,15 @@ def test_told_bit_by_bit_is_told_at_once(market, events, cuts):
 TOLD = [NewItem.told("of no catalogue", {"category": "c1"}), NewItem.told(ITEMS[0], {"category": "c2"})]
 
 
-def described(featuring, events):
-    """The trace of one user."""
+def keys_of(events):
+    """By which the store knows whoever did them, each once."""
+    return list(dict.fromkeys(user_key(each) for each in events))
+
+
+def described(featuring, events, users):
+    """What happened as traces of these users, by their keys in the store."""
     item = featuring.bundle.items.encode(np.array([each.item_id for each in events], object))
-    return featuring.describing.trace(1, [0] * len(events), item, events)
+    return featuring.describing.trace(len(users), [users.index(user_key(each)) for each in events], item, events)
 
 
 @settings(max_examples=25, deadline=None)
@@ -70,8 +75,9 @@ def described(featuring, events):
 def test_what_happened_is_described_again_by_what_is_told_of_items_later(market, events):
     then = market.release.featuring
     now = with_items(engine_of(market.release), TOLD).release.featuring
-    again = now.describing.again(described(then, events), [item.item_id for item in TOLD])
-    expected = described(now, events)
+    users = keys_of(events)
+    again = now.describing.again(described(then, events, users), [item.item_id for item in TOLD])
+    expected = described(now, events, users)
     for column in fields(expected):
         np.testing.assert_array_equal(getattr(again, column.name), getattr(expected, column.name), column.name)
     assert (again.item >= 0).all()
@@ -96,12 +102,10 @@ def test_rows_go_on_where_items_are_told_of(market, events, cut, refreshed):
 
 def counted_anew(featuring, events, moment):
     """The rows as whole traces of everybody who did something tell them."""
-    users = list(dict.fromkeys(user_key(each) for each in events))
-    items = featuring.bundle.items.encode(np.array([each.item_id for each in events], object))
-    told = featuring.describing.trace(len(users), [users.index(user_key(each)) for each in events], items, events)
+    users = keys_of(events)
     rows = featuring.bundle.users.encode(np.array(users, object)).astype(np.int64)
     traces = featuring.bundle.traces
-    whole = Since(traces.trace.take(rows).merged(told), rows)
+    whole = Since(traces.trace.take(rows).merged(described(featuring, events, users)), rows)
     return item_features(featuring.evaluator, traces, moment, since=[whole])
 
 
