@@ -23,6 +23,7 @@ from ml.serving.events import LiveEvent
 from ml.serving.impressions import ImpressionLog
 from ml.serving.items import kept_items
 from ml.serving.online.contract import ANONYMOUS, is_anonymous, user_key
+from ml.serving.online.intake import Intake
 from ml.serving.online.live import Live, LiveView, Receipt
 
 ITEMS_EVERY = 30.0  # seconds between two computations of all items' features
@@ -56,6 +57,7 @@ class Service:
         self.domain = declared.name
         self.follower, self.live, self.impressions, self.clock = follower, live, impressions, clock
         self.batcher = Batcher(lambda: self.follower.engine)
+        self.intake = Intake(f"events-{self.domain}", lambda calls: self._writer.accept_all(calls))
         self._wanted: dict[str, float] = {}  # users who did something, since when: to be prepared
         self._aged_at = 0.0
         self._known: tuple[int, list[str]] | None = None  # a version, and whom it has still to prepare for
@@ -101,8 +103,8 @@ class Service:
         """The items most like one. Raises `BadInput` for an unknown item."""
         return self.engine.similar(item_id, k)
 
-    def accept(self, events: Sequence[LiveEvent]) -> Receipt:
-        """Take events in; when it returns they are durable, and in the next slate's features.
+    async def accept(self, events: Sequence[LiveEvent]) -> Receipt:
+        """Take events in, from an event loop; when it returns they are durable, and in the next slate's features.
 
         Raises:
             BadInput: An event is not what it may be; none is taken in.
@@ -112,7 +114,7 @@ class Service:
         for at, event in enumerate(events):
             if event.user_id is not None and is_anonymous(event.user_id):
                 raise BadInput(f"[{at}].user_id: no user's identifier may begin with {ANONYMOUS!r}: leave it out")
-        receipt = self._writer.accept(events)
+        receipt = await self.intake.take(events)
         for event in events:
             if len(self._wanted) < MOST_PREPARED:
                 self._wanted.setdefault(user_key(event), time.monotonic())
@@ -165,6 +167,7 @@ class Service:
         for each in self._beside:
             each.close()
         self.batcher.close()
+        self.intake.close()
         self.impressions.close()
         self.live.close()
 

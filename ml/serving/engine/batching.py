@@ -14,7 +14,8 @@ from ml.errors import BadInput
 from ml.logs import get_logger
 from ml.serving.contract import Overloaded, ServedSlate, SlateRequest
 from ml.serving.engine.engine import SlateEngine
-from ml.serving.engine.lane import Lane, Outcome, Waiting, deliver
+from ml.serving.engine.lane import Asked, Lane, Outcome
+from ml.serving.waiting import Waiting, deliver
 
 FULL_SHARE, CHEAP_SHARE = 0.35, 0.15  # of the budget, for which a request may queue for either way to a slate
 PATIENT_SHARE = 0.5  # of the budget, after which the cheap way has to do: under a flood it takes the rest itself
@@ -24,14 +25,14 @@ log = get_logger(__name__)
 Answer = Callable[[Sequence[SlateRequest]], list[ServedSlate]]
 
 
-async def _answered(waiting: Waiting) -> ServedSlate:
+async def _answered(waiting: Asked) -> ServedSlate:
     try:
         return _timed(await waiting.future, waiting)
     finally:
         del waiting  # else what its future raises would hold this frame, which would hold it: garbage in a circle
 
 
-def _timed(slate: ServedSlate, waiting: Waiting) -> ServedSlate:
+def _timed(slate: ServedSlate, waiting: Asked) -> ServedSlate:
     """The slate with how long it took in all, and how much of that it waited for others."""
     total = (time.perf_counter() - waiting.since) * 1_000
     queue = max(total - sum(slate.timings_ms.values()), 0.0)
@@ -55,7 +56,7 @@ class Batcher:
             Overloaded: It could not be answered in time.
         """
         loop, budget = asyncio.get_running_loop(), self._engine().budget.whole / 1_000
-        waiting = Waiting(request, loop.create_future())
+        waiting: Asked = Waiting(request, loop.create_future())
         self.full.look_after()
         if self.full.overdue(PATIENT_SHARE * budget) or self.full.delay > FULL_SHARE * budget:
             if self.cheap.delay > CHEAP_SHARE * budget:
@@ -75,7 +76,7 @@ class Batcher:
         self.full.close()
         self.cheap.close()
 
-    def _out_of_time(self, waiting: Waiting) -> None:
+    def _out_of_time(self, waiting: Asked) -> None:
         if waiting.future.done():
             return
         self.late += 1

@@ -1,15 +1,14 @@
 """A queue of requests and the thread that answers what is in it, a batch at a time."""
 
-import asyncio
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from ml.logs import get_logger
 from ml.serving.beside import let_the_loop_first
 from ml.serving.contract import ServedSlate, SlateRequest
+from ml.serving.waiting import Waiting, deliver
 
 MOST = 32  # requests answered together
 FEW, SMALL = 12, 3  # while no more than those wait, so many are: what one batch finds, each of it waits for
@@ -20,15 +19,7 @@ MOST_HUNG = 4  # threads that may hang before only the cheap path is left
 log = get_logger(__name__)
 
 Outcome = ServedSlate | BaseException
-
-
-@dataclass(eq=False)
-class Waiting:
-    """A request that somebody waits for."""
-
-    request: SlateRequest
-    future: "asyncio.Future[ServedSlate]"
-    since: float = field(default_factory=time.perf_counter)
+Asked = Waiting[SlateRequest, ServedSlate]
 
 
 class Lane:
@@ -38,7 +29,7 @@ class Lane:
         self, name: str, answer: Callable[[Sequence[SlateRequest]], Sequence[Outcome]], share: float = 1.0
     ) -> None:
         self.name, self._answer, self._share = name, answer, share  # of `LONGEST`, that its batches may take
-        self._queue: deque[Waiting] = deque()
+        self._queue: deque[Asked] = deque()
         self._wake = threading.Condition()
         self._generation, self._hung = 0, 0
         self.began: float | None = None  # when the batch that is under way began
@@ -81,7 +72,7 @@ class Lane:
         began = self.began
         return self._hung >= MOST_HUNG or (began is not None and time.perf_counter() - began > seconds)
 
-    def put(self, waiting: Waiting) -> None:
+    def put(self, waiting: Asked) -> None:
         """Queue a request."""
         with self._wake:
             if self._closed:
@@ -116,7 +107,7 @@ class Lane:
                 return  # given up meanwhile: those who waited have been answered otherwise
             _take_turns(batch, answers)
 
-    def _answers(self, batch: Sequence[Waiting]) -> Sequence[Outcome]:
+    def _answers(self, batch: Sequence[Asked]) -> Sequence[Outcome]:
         """The answers; whatever fails is told to those who wait, and the thread goes on."""
         try:
             return self._answer([waiting.request for waiting in batch])
@@ -124,11 +115,11 @@ class Lane:
             log.exception("the %s lane cannot answer", self.name)
             return [error] * len(batch)
 
-    def _next(self, generation: int) -> list[Waiting]:
+    def _next(self, generation: int) -> list[Asked]:
         """Whatever is queued, a part of it where little is, at most `MOST`; nothing where this thread is to stop."""
         with self._wake:
             while generation == self._generation:
-                batch: list[Waiting] = []
+                batch: list[Asked] = []
                 most = self.most if len(self._queue) > FEW else min(self.most, SMALL)
                 while self._queue and len(batch) < most:
                     waiting = self._queue.popleft()
@@ -153,7 +144,7 @@ class Lane:
             return True
 
 
-def _take_turns(batch: Sequence[Waiting], answers: Sequence[Outcome]) -> None:
+def _take_turns(batch: Sequence[Asked], answers: Sequence[Outcome]) -> None:
     """Hand the answers to the event loop, and let it send them and read what came meanwhile.
 
     The next batch is larger for it and nobody's answer waits until that is made: on a core that both share, one at a
@@ -162,21 +153,3 @@ def _take_turns(batch: Sequence[Waiting], answers: Sequence[Outcome]) -> None:
     turn = threading.Event()
     deliver(batch, answers, turn.set)
     turn.wait(TURN)
-
-
-def deliver(batch: Sequence[Waiting], answers: Sequence[Outcome], then: Callable[[], object] = lambda: None) -> None:
-    """Hand the answers to the event loop, all in one call; it calls `then` once it has read what came meanwhile."""
-    loop = batch[0].future.get_loop()
-
-    def settle() -> None:
-        for waiting, answer in zip(batch, answers, strict=True):
-            if waiting.future.done():
-                continue
-            if isinstance(answer, BaseException):
-                waiting.future.set_exception(answer)
-            else:
-                waiting.future.set_result(answer)
-        loop.call_soon(loop.call_soon, then)  # after the sockets were looked at, and after those that were read
-
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(settle)

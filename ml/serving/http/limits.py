@@ -24,7 +24,7 @@ class Limits:
         per_second: Requests that one client may send on average; None: as many as it likes.
         burst: Requests that one client may send at once.
         clients: Clients remembered; whoever was not seen for longest is forgotten first.
-        threads: Blocking calls (events, items, erasures) at a time.
+        threads: Blocking calls (similar items, erasures) at a time.
         retry_after: Seconds after which whoever was turned away may come again.
     """
 

@@ -1,7 +1,7 @@
 """What each address does: from a request to an answer."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -74,7 +74,7 @@ async def post_events(context: Context, scope: Scope, receive: Receive) -> Answe
         context.metrics.events_refused(service.domain, "refused")
         raise
     try:
-        receipt = await _done(context, service.accept, events)
+        receipt = await _done(service.accept(events))
     except (NotDurable, StoreGone):
         context.metrics.events_refused(service.domain, "not_durable", len(events))
         raise
@@ -87,7 +87,7 @@ async def get_similar(context: Context, scope: Scope, _: Receive) -> Answer:
     service = _service(context, scope)
     item_id, k = _id(scope, "item_id"), _how_many(scope)
     try:
-        return as_json({"items": await _done(context, service.similar, item_id, k)})
+        return as_json({"items": await _done(context.in_thread(service.similar, item_id, k))})
     except BadInput as unknown:
         raise Refused(404, "item_id", str(unknown), "Name an item of the catalogue.") from None
 
@@ -98,14 +98,14 @@ async def put_item(context: Context, scope: Scope, receive: Receive) -> Answer:
     context.tokens.check("admin", header(scope, b"authorization"))
     item_id = _id(scope, "item_id")
     fields = read_item(await read_body(scope, receive, context.limits.body))
-    return as_json(await _done(context, service.put_item, item_id, fields, slow=True))
+    return as_json(await _done(context.in_thread(service.put_item, item_id, fields, slow=True)))
 
 
 async def delete_user(context: Context, scope: Scope, _: Receive) -> Answer:
     """Forget a user."""
     service = _service(context, scope)
     context.tokens.check("admin", header(scope, b"authorization"))
-    return as_json(await _done(context, service.erase, _id(scope, "user_id")))
+    return as_json(await _done(context.in_thread(service.erase, _id(scope, "user_id"))))
 
 
 async def get_health(_: Context, __: Scope, ___: Receive) -> Answer:
@@ -146,10 +146,10 @@ def _service(context: Context, scope: Scope) -> DomainService:
     return service
 
 
-async def _done(context: Context, call: Callable[..., T], *arguments: Any, slow: bool = False) -> T:
-    """A blocking call; raises `Refused` (409) where what is served cannot do it, such as embed a new item."""
+async def _done(doing: Awaitable[T]) -> T:
+    """What is done; raises `Refused` (409) where what is served cannot do it, such as embed a new item."""
     try:
-        return await context.in_thread(call, *arguments, slow=slow)
+        return await doing
     except (NotDurable, StoreGone):
         raise
     except RunFailed as error:

@@ -45,8 +45,11 @@ class DomainService(Protocol):
     def similar(self, item_id: str, k: int) -> list[dict[str, Any]]:
         """The items most like one; blocking. Raises `BadInput` for an unknown item."""
 
-    def accept(self, events: Sequence[LiveEvent]) -> Receipt:
-        """Take events in; blocks until they are durable. Raises `NotDurable` or `StoreGone`: send them again."""
+    async def accept(self, events: Sequence[LiveEvent]) -> Receipt:
+        """Take events in, from the event loop, until they are durable.
+
+        Raises `NotDurable` or `StoreGone`: send them again; `BadInput`: one of them is not what it may be.
+        """
 
     def put_item(self, item_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Change what is told of an item; blocking.

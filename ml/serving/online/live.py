@@ -1,9 +1,10 @@
 """What happens now: taken in durably, then known to the store, then acknowledged; read within a set time."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import chain
 
 from ml.errors import BadInput
 from ml.serving.engine.clock import Clock, system_clock
@@ -116,17 +117,27 @@ class Live(LiveView):
             BadInput: An event lies in the future, or holds what is no text or no number; none is taken in.
             NotDurable: The disk does not take them: send them again.
         """
-        lines: dict[str, bytes] = {}
-        for at, event in enumerate(events):
-            lines.setdefault(event.event_id, self._checked(at, event))
-        ticket: Future[int] = Future()
-        fresh, others, written = self._in_flight.enter(events, ticket)
-        new = self._handed_to_log(fresh, lines, ticket)
-        sequence = max(written, durable(ticket, self.log.limits.timeout_seconds))
-        for other in others:
-            sequence = max(sequence, durable(other, self.log.limits.timeout_seconds))
-        visible = self._follower.wait(sequence, self._seconds)
-        return Receipt(new, len(events) - new, visible)
+        (outcome,) = self.accept_all([events])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def accept_all(self, calls: Sequence[Sequence[LiveEvent]]) -> list[Receipt | Exception]:
+        """Take in the events of several calls, as if one came behind the other, with one write of the log.
+
+        Returns:
+            Of each call its receipt or what `accept` raises. Where the write fails, it fails for all of them.
+        """
+        lines = [self._lines(events) for events in calls]
+        good = [events for events, told in zip(calls, lines, strict=True) if not isinstance(told, BadInput)]
+        try:
+            new, visible = self._kept(list(chain.from_iterable(good)), _first_of_each(lines))
+        except Exception as error:  # noqa: BLE001  (told to each who handed something in)
+            return [told if isinstance(told, BadInput) else error for told in lines]
+        return [
+            told if isinstance(told, BadInput) else _receipt(events, new, visible)
+            for events, told in zip(calls, lines, strict=True)
+        ]
 
     def put_item(self, item_id: str, told: bytes) -> int:
         """Keep what was told of an item (JSON); returns its sequence number. Raises `NotDurable`."""
@@ -162,24 +173,32 @@ class Live(LiveView):
         self._follower.close()
         super().close()
 
-    def _checked(self, at: int, event: LiveEvent) -> bytes:
-        """The event's line; raises `BadInput`."""
-        if event.occurred_at > self._now() + AHEAD_SECONDS * MICROSECONDS:
-            raise BadInput(
-                f"events[{at}].occurred_at lies more than {AHEAD_SECONDS // 60} minutes ahead of this server's clock "
-                f"(event_id {event.event_id!r}): set the sender's clock, or send seconds as microseconds"
-            )
-        for name in ("value", "quantity", "seconds", "discount"):
-            number = getattr(event, name)
-            if number is not None and not math.isfinite(number):
-                raise BadInput(f"events[{at}].{name} is {number}: leave out what is not known")
+    def _lines(self, events: Sequence[LiveEvent]) -> list[tuple[str, bytes]] | BadInput:
+        """(event_id, line) of each; or what is wrong with one of them."""
+        latest = self._now() + AHEAD_SECONDS * MICROSECONDS
         try:
-            return event.line()
-        except UnicodeEncodeError:
-            raise BadInput(f"events[{at}] holds half a character (a lone surrogate): send valid Unicode") from None
+            return [(event.event_id, _line(at, event, latest)) for at, event in enumerate(events)]
+        except BadInput as error:
+            return error
 
-    def _handed_to_log(self, fresh: Sequence[LiveEvent], lines: Mapping[str, bytes], ticket: "Future[int]") -> int:
-        """Hand to the log what the store does not know; returns how many."""
+    def _kept(self, events: Sequence[LiveEvent], lines: Mapping[str, bytes]) -> tuple[set[str], bool]:
+        """Wait until all are durable.
+
+        Returns:
+            Identifiers of those that are new, and whether the store knows them all.
+        """
+        ticket: Future[int] = Future()
+        fresh, others, written = self._in_flight.enter(events, ticket)
+        new = self._handed_to_log(fresh, lines, ticket)
+        sequence = max(written, durable(ticket, self.log.limits.timeout_seconds))
+        for other in others:
+            sequence = max(sequence, durable(other, self.log.limits.timeout_seconds))
+        return {event.event_id for event in new}, self._follower.wait(sequence, self._seconds)
+
+    def _handed_to_log(
+        self, fresh: Sequence[LiveEvent], lines: Mapping[str, bytes], ticket: "Future[int]"
+    ) -> Sequence[LiveEvent]:
+        """Hand to the log what the store does not know; returns it."""
         new: Sequence[LiveEvent] = ()
         try:
             known = self._known(fresh)
@@ -193,7 +212,7 @@ class Live(LiveView):
         except BaseException as error:  # noqa: BLE001  (whoever waits for the ticket raises it)
             self._in_flight.leave(event.event_id for event in fresh)
             ticket.set_exception(error)
-        return len(new)
+        return new
 
     def _known(self, events: Sequence[LiveEvent]) -> list[bool]:
         """Of each, whether the store knows it; where it does not answer, it sorts the double out when it is back."""
@@ -222,3 +241,39 @@ class Live(LiveView):
         sequence = durable(promised, self.log.limits.timeout_seconds)
         self._follower.wait(sequence, self._seconds)
         return sequence
+
+
+def _line(at: int, event: LiveEvent, latest: int) -> bytes:
+    """The line of an event, the one of its call at that place; raises `BadInput`, also for one after the latest time.
+
+    Times are microseconds since 1970 UTC.
+    """
+    if event.occurred_at > latest:
+        raise BadInput(
+            f"events[{at}].occurred_at lies more than {AHEAD_SECONDS // 60} minutes ahead of this server's clock "
+            f"(event_id {event.event_id!r}): set the sender's clock, or send seconds as microseconds"
+        )
+    for name in ("value", "quantity", "seconds", "discount"):
+        number = getattr(event, name)
+        if number is not None and not math.isfinite(number):
+            raise BadInput(f"events[{at}].{name} is {number}: leave out what is not known")
+    try:
+        return event.line()
+    except UnicodeEncodeError:
+        raise BadInput(f"events[{at}] holds half a character (a lone surrogate): send valid Unicode") from None
+
+
+def _first_of_each(lines: Iterable[list[tuple[str, bytes]] | BadInput]) -> dict[str, bytes]:
+    """By its identifier, the line of each event, or of the first of several that share one."""
+    first: dict[str, bytes] = {}
+    for told in lines:
+        for event_id, line in () if isinstance(told, BadInput) else told:
+            first.setdefault(event_id, line)
+    return first
+
+
+def _receipt(events: Sequence[LiveEvent], new: set[str], visible: bool) -> Receipt:
+    """Of one call: it takes what is new in it from what the calls behind it may count as new."""
+    accepted = new.intersection(event.event_id for event in events)
+    new -= accepted
+    return Receipt(len(accepted), len(events) - len(accepted), visible)

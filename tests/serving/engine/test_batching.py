@@ -14,7 +14,8 @@ from ml.serving.contract import SlateRequest
 from ml.serving.engine import batching, lane
 from ml.serving.engine.batching import Batcher
 from ml.serving.engine.engine import Budget, SlateEngine
-from ml.serving.engine.lane import Lane, Waiting
+from ml.serving.engine.lane import Lane
+from ml.serving.waiting import Waiting
 
 BUDGET = 200.0  # milliseconds; machines that test are busy
 CHEAP = 0.25  # seconds that the cheap path may take on a busy machine; idle, it takes a few milliseconds

@@ -100,7 +100,7 @@ class CountingShop:
         others = [item for item in CATALOGUE if item != item_id]
         return [{"item_id": item, "name": item, "score": 0.5, "sources": ["content"]} for item in others[:k]]
 
-    def accept(self, events: list[LiveEvent]) -> Taken:
+    async def accept(self, events: list[LiveEvent]) -> Taken:
         self._fail()
         with self.lock:
             before = len(self.events)

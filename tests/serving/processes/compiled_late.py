@@ -1,5 +1,6 @@
 """A process that opens both domains and prints the kernels that are compiled only once somebody asks, in SLATE_HOME."""
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def ask(service: Service) -> None:
             service.engine.recommend_many(asked)
             service.engine.cheap(asked)
         service.engine.prepare(USERS)
-        service.accept(list(happening(service, told)))
+        asyncio.run(service.accept(happening(service, told)))
         service.engine.release.item_features.refresh(service.live, service.now())
 
 
