@@ -12,6 +12,7 @@ from ml.serving.engine.asking import Ask, check_numbers, put_together, understoo
 from ml.serving.engine.clock import Clock
 from ml.serving.engine.fallback import cheap_slates
 from ml.serving.engine.finding import Told
+from ml.serving.engine.profile import Profile
 from ml.serving.engine.profiles import Profiles, rests
 from ml.serving.engine.ranking import arrange, ranked, remember, way_of
 from ml.serving.engine.release import Release
@@ -79,19 +80,24 @@ class SlateEngine:
         if not requests:
             return []
         stages, now = Stages(), self.clock() if moment is None else moment
-        order = sorted(range(len(requests)), key=lambda row: way_of(requests[row]))  # so that each way stands in a row
-        asks = self._understood([requests[row] for row in order], now)
-        stages.done("users")
-        slates = dict(zip(order, self._answered(asks, stages), strict=True))
-        return [slates[row] for row in range(len(requests))]
+
+        def answered(ordered: Sequence[SlateRequest]) -> list[ServedSlate]:
+            profiles = self.profiles.of([user_key(request) for request in ordered], now)
+            asks = self._understood(ordered, profiles, now)
+            stages.done("users")
+            return self._answered(asks, stages)
+
+        return _way_by_way(requests, answered)
 
     def cheap(self, requests: Sequence[SlateRequest]) -> list[ServedSlate]:
         """Slates from what is at hand, which wait for nothing; raises `BadInput` as `recommend_many` does."""
         now = self.clock()
-        profiles = [self.profiles.at_hand(user_key(request), now) for request in requests]
-        asks = [understood(self.release, *pair, now) for pair in zip(requests, profiles, strict=True)]
-        check_numbers(asks)
-        return cheap_slates(self.release, asks)
+
+        def answered(ordered: Sequence[SlateRequest]) -> list[ServedSlate]:
+            profiles = [self.profiles.at_hand(user_key(request), now) for request in ordered]
+            return cheap_slates(self.release, self._understood(ordered, profiles, now))
+
+        return _way_by_way(requests, answered)
 
     def prepare(self, keys: Sequence[str], let_others: Callable[[], object] = lambda: None) -> None:
         """Make profiles and find candidates for users before they ask: their next requests look them up.
@@ -131,8 +137,7 @@ class SlateEngine:
             for item in found
         ]
 
-    def _understood(self, requests: Sequence[SlateRequest], now: int) -> list[Ask]:
-        profiles = self.profiles.of([user_key(request) for request in requests], now)
+    def _understood(self, requests: Sequence[SlateRequest], profiles: Sequence[Profile], now: int) -> list[Ask]:
         asks = [understood(self.release, *pair, now) for pair in zip(requests, profiles, strict=True)]
         check_numbers(asks)
         return asks
@@ -168,3 +173,12 @@ class SlateEngine:
     def _time_left(self) -> Callable[[], bool]:
         until = time.perf_counter() + self.budget.retrieve / 1_000
         return lambda: time.perf_counter() < until
+
+
+def _way_by_way(
+    requests: Sequence[SlateRequest], answer: Callable[[Sequence[SlateRequest]], Sequence[ServedSlate]]
+) -> list[ServedSlate]:
+    """The answers, in the order of the requests, which are put so that those of each way of asking stand in a row."""
+    order = sorted(range(len(requests)), key=lambda row: way_of(requests[row]))
+    slates = dict(zip(order, answer([requests[row] for row in order]), strict=True))
+    return [slates[row] for row in range(len(requests))]
