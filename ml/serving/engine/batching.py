@@ -84,7 +84,7 @@ class Batcher:
             deliver([waiting], [Overloaded("too much is asked at once")])
             return
         try:
-            self.cheap.put(waiting)
+            self.cheap.put(waiting, first=True)
         except RuntimeError:  # its thread is gone, but who came before the end is still answered
             deliver([waiting], self._cheap([waiting.request]))
 

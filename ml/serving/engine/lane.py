@@ -72,12 +72,12 @@ class Lane:
         began = self.began
         return self._hung >= MOST_HUNG or (began is not None and time.perf_counter() - began > seconds)
 
-    def put(self, waiting: Asked) -> None:
-        """Queue a request."""
+    def put(self, waiting: Asked, first: bool = False) -> None:
+        """Queue a request, behind all others or before them."""
         with self._wake:
             if self._closed:
                 raise RuntimeError(f"the {self.name} lane is closed")
-            self._queue.append(waiting)
+            (self._queue.appendleft if first else self._queue.append)(waiting)
             self._wake.notify()
 
     def look_after(self) -> None:
