@@ -83,7 +83,7 @@ class Connection(HttpToolsProtocol):
         between = self._deadline is None and self._head == 0 and self._nothing_under_way() and not self.pipeline
         if self.door is None or not between or self.flow.write_paused or self.transport.is_closing():
             return False
-        answer = self.door.answer(data)
+        answer = self.door.answer(data, self.loop.call_soon)
         if answer is None:
             return False
         self.transport.write(answer)

@@ -5,7 +5,7 @@ import hmac
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -148,6 +148,9 @@ class RateLimit:
         return 0.0 if allowed else (1 - left) / self._per_second
 
 
+Soon = Callable[[Callable[[], None]], object]
+
+
 class Shed(Refused):
     """Turned away as too many slates are under way."""
 
@@ -158,6 +161,7 @@ class Shield:
     def __init__(self, maximum: int, retry_after: int) -> None:
         self._maximum, self._retry_after = maximum, retry_after
         self.under_way = 0
+        self._coming = 0  # let in, but their routes have not begun
         self._shut_until = 0.0
 
     @property
@@ -169,6 +173,28 @@ class Shield:
     def is_shut(self) -> bool:
         """Whether somebody was turned away a moment ago: whoever comes now would be too."""
         return time.monotonic() < self._shut_until
+
+    def lets_in(self, soon: Soon) -> bool:
+        """Whether one more may be read.
+
+        Under a flood, the event loop reads hundreds of requests before the route of the first begins. They count from
+        here: to read all of them, only for their routes to turn them away, would take longer than what it is to avoid.
+
+        Args:
+            soon: Calls what it is handed when the routes of those that were read begin.
+        """
+        if self.is_shut:
+            return False
+        if self.under_way + self._coming >= self._maximum:
+            self.turn_away()
+            return False
+        if not self._coming:
+            soon(self._have_come)
+        self._coming += 1
+        return True
+
+    def _have_come(self) -> None:
+        self._coming = 0
 
     def check(self) -> None:
         """Raise `Shed` where too many are under way."""

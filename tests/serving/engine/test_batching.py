@@ -276,10 +276,27 @@ def lane_of(batches, gate):
     return Lane("turns", answer)
 
 
-def put(full, user):
+def put(full, user, first=False):
     waiting = Waiting(asked(user), asyncio.get_running_loop().create_future())
-    full.put(waiting)
+    full.put(waiting, first)
     return waiting.future
+
+
+def test_who_has_waited_already_is_answered_before_the_others():
+    batches, gate = [], threading.Event()
+
+    async def ask(cheap):
+        first = put(cheap, "first")
+        while not batches:
+            await asyncio.sleep(0.001)
+        others = [put(cheap, "second"), put(cheap, "late", first=True)]
+        gate.set()
+        await asyncio.gather(first, *others)
+
+    cheap = lane_of(batches, gate)
+    asyncio.run(asyncio.wait_for(ask(cheap), 60))
+    cheap.close()
+    assert batches == [["first"], ["late", "second"]]
 
 
 def test_whoever_asks_as_soon_as_they_are_answered_is_in_the_next_batch(monkeypatch):

@@ -104,6 +104,16 @@ def test_threads_that_send_the_same(open_again):
     assert Counter(event.event_id for _, event in live.since(0)) == {f"e{at}": 1 for at in range(100)}
 
 
+@EXAMPLES
+@given(calls=st.lists(st.lists(EVENTS, max_size=4), max_size=5))
+def test_together_calls_are_taken_in_as_one_behind_the_other(open_again, calls):
+    name = time.monotonic_ns()
+    live = open_again(f"one-by-one-{name}", new_store=True)
+    expected = [live.accept(call) for call in calls], live.since(0)
+    live = open_again(f"together-{name}", new_store=True)
+    assert (live.accept_all(calls), live.since(0)) == expected
+
+
 STEPS = st.one_of(
     st.tuples(st.just("accept"), st.lists(EVENTS, max_size=4)),
     st.tuples(st.just("erase"), st.sampled_from(["u1", "ü\t", "session:s1"])),
@@ -222,6 +232,34 @@ def test_what_cannot_be_kept_is_refused_whole(open_again, event, message):
     with pytest.raises(BadInput, match=message):
         live.accept([happened("good"), event])
     assert live.last() == live.log.last == 0
+
+
+def test_of_calls_taken_in_together_only_the_one_that_is_wrong_is_refused(open_again):
+    live = open_again()
+    ahead = happened("ahead", occurred_at=NOON + 6 * MINUTE)
+    first, refused, last = live.accept_all([[happened("a")], [happened("b"), ahead], [happened("b"), happened("a")]])
+    assert (first, last) == (Receipt(1, 0, True), Receipt(1, 1, True))
+    assert isinstance(refused, BadInput)
+    assert "events[1].occurred_at" in str(refused)
+    assert [event.event_id for _, event in live.since(0)] == ["a", "b"]
+
+
+def test_where_the_write_fails_it_fails_for_all_calls_but_those_refused(open_again):
+    full = threading.Event()
+
+    def sync(descriptor: int) -> None:
+        if full.is_set():
+            raise OSError(28, "No space left on device")
+
+    live, bad = open_again(sync=sync), happened("bad", value=float("nan"))
+    full.set()
+    outcomes = live.accept_all([[happened("a")], [bad], [happened("b")]])
+    assert [type(outcome) for outcome in outcomes] == [NotDurable, BadInput, NotDurable]
+    full.clear()
+    assert live.accept_all([[happened("b"), happened("a")], [happened("a")]]) == [
+        Receipt(2, 0, True),
+        Receipt(0, 1, True),
+    ]
 
 
 def test_what_was_not_durable_may_be_sent_again(open_again):
