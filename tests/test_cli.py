@@ -65,6 +65,12 @@ def test_bad_input_ends_with_two_and_no_traceback(arguments, capsys):
     assert "Traceback" not in shown.err
 
 
+@pytest.mark.parametrize("page", [".", "nowhere/page.md"])
+def test_where_a_page_cannot_be_written_nothing_is_measured_first(page, capsys):
+    assert run("bench", "soak", "--write", page) == 2
+    assert f"--write {page} is a folder, or lies in none" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", [("leaderboard",), ("evaluate",), ("recommend", "--user", "900"), ("train",)])
 def test_a_step_whose_input_is_not_there_says_what_to_run_first(command, capsys):
     assert run(*command) == 1

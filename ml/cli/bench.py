@@ -195,7 +195,7 @@ def bench_scale(
     customers: Annotated[int, typer.Option(min=1, help="How many are generated.")] = 1_000_000,
     domain: DomainOption = GENERATED_DOMAIN,
     seed: SeedOption = 7,
-    write: Annotated[Path | None, typer.Option(help="Also write this Markdown page.")] = None,
+    write: WriteOption = None,
     json: JsonOption = False,
 ) -> None:
     """Time and memory from generated files through landing and features to everybody's eligibility."""

@@ -5,9 +5,19 @@ from typing import Annotated
 
 import typer
 
+from ml.errors import BadInput
+
+
+def _can_be_written(page: Path | None) -> Path | None:
+    """Raise `BadInput` before the measurement rather than after it, which may take an hour."""
+    if page is not None and (page.is_dir() or not page.parent.is_dir()):
+        raise BadInput(f"--write {page} is a folder, or lies in none: name a file in a folder that there is")
+    return page
+
+
 DomainOption = Annotated[str, typer.Option("--domain", help="The declared domain to work on.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
-WriteOption = Annotated[Path | None, typer.Option(help="Also write this Markdown page.")]
+WriteOption = Annotated[Path | None, typer.Option(help="Also write this Markdown page.", callback=_can_be_written)]
 AsOfOption = Annotated[
     str | None, typer.Option("--as-of", help="Only what was known before this date; default: the end of the data.")
 ]
