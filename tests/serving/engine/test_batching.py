@@ -282,13 +282,19 @@ def put(full, user, first=False):
     return waiting.future
 
 
+async def under_way(full, batches):
+    """The first request, once its batch has begun: what is put now queues."""
+    first = put(full, "first")
+    while not batches:
+        await asyncio.sleep(0.001)
+    return first
+
+
 def test_who_has_waited_already_is_answered_before_the_others():
     batches, gate = [], threading.Event()
 
     async def ask(cheap):
-        first = put(cheap, "first")
-        while not batches:
-            await asyncio.sleep(0.001)
+        first = await under_way(cheap, batches)
         others = [put(cheap, "second"), put(cheap, "late", first=True)]
         gate.set()
         await asyncio.gather(first, *others)
@@ -304,9 +310,7 @@ def test_whoever_asks_as_soon_as_they_are_answered_is_in_the_next_batch(monkeypa
     batches, gate = [], threading.Event()
 
     async def ask(full):
-        first, again = put(full, "first"), asyncio.get_running_loop().create_future()
-        while not batches:
-            await asyncio.sleep(0.001)
+        first, again = await under_way(full, batches), asyncio.get_running_loop().create_future()
         second = put(full, "second")  # queues while the first batch is made
         first.add_done_callback(lambda _: put(full, "again").add_done_callback(again.set_result))
         gate.set()
@@ -324,9 +328,7 @@ def test_few_that_wait_are_answered_a_few_at_a_time(waiting, sizes, monkeypatch)
     batches, gate = [], threading.Event()
 
     async def ask(full):
-        first = put(full, "first")
-        while not batches:
-            await asyncio.sleep(0.001)
+        first = await under_way(full, batches)
         others = [put(full, f"u{number}") for number in range(waiting)]
         gate.set()
         return await asyncio.gather(first, *others)
@@ -342,9 +344,7 @@ def test_a_loop_that_is_busy_holds_nobody_up_for_long():
     batches, gate = [], threading.Event()
 
     async def ask(full):
-        first = put(full, "first")
-        while not batches:
-            await asyncio.sleep(0.001)
+        first = await under_way(full, batches)
         second = put(full, "second")
         gate.set()
         for _ in range(1_000):  # the loop does not come to its turn

@@ -1,7 +1,6 @@
 """A shop of thirty items that counts what it is told: a whole service, small enough to reason about."""
 
 import asyncio
-import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -48,7 +47,6 @@ class CountingShop:
     items: dict[str, dict[str, Any]] = field(default_factory=dict)
     impressions: list[ServedSlate] = field(default_factory=list)
     requests: list[SlateRequest] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def ready(self) -> str | None:
         return self.not_ready
@@ -102,11 +100,10 @@ class CountingShop:
 
     async def accept(self, events: list[LiveEvent]) -> Taken:
         self._fail()
-        with self.lock:
-            before = len(self.events)
-            for event in events:
-                self.events.setdefault(event.event_id, event)
-            new = len(self.events) - before
+        before = len(self.events)
+        for event in events:
+            self.events.setdefault(event.event_id, event)
+        new = len(self.events) - before
         return Taken(new, len(events) - new)
 
     def put_item(self, item_id: str, fields: dict[str, Any]) -> dict[str, Any]:

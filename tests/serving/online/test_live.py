@@ -34,6 +34,16 @@ def no_sync(descriptor: int) -> None:
     """For tests that cut no power."""
 
 
+def unless(full: threading.Event):
+    """A sync that fails while the disk is full."""
+
+    def sync(descriptor: int) -> None:
+        if full.is_set():
+            raise OSError(28, "No space left on device")
+
+    return sync
+
+
 @pytest.fixture
 def open_again(tmp_path, make_store):
     """Closes what is open of one log and opens it, on the same store or on a new one."""
@@ -246,12 +256,7 @@ def test_of_calls_taken_in_together_only_the_one_that_is_wrong_is_refused(open_a
 
 def test_where_the_write_fails_it_fails_for_all_calls_but_those_refused(open_again):
     full = threading.Event()
-
-    def sync(descriptor: int) -> None:
-        if full.is_set():
-            raise OSError(28, "No space left on device")
-
-    live, bad = open_again(sync=sync), happened("bad", value=float("nan"))
+    live, bad = open_again(sync=unless(full)), happened("bad", value=float("nan"))
     full.set()
     outcomes = live.accept_all([[happened("a")], [bad], [happened("b")]])
     assert [type(outcome) for outcome in outcomes] == [NotDurable, BadInput, NotDurable]
@@ -264,12 +269,7 @@ def test_where_the_write_fails_it_fails_for_all_calls_but_those_refused(open_aga
 
 def test_what_was_not_durable_may_be_sent_again(open_again):
     full = threading.Event()
-
-    def sync(descriptor: int) -> None:
-        if full.is_set():
-            raise OSError(28, "No space left on device")
-
-    live = open_again(sync=sync)
+    live = open_again(sync=unless(full))
     live.accept([happened("a")])
     full.set()
     for _ in range(2):
